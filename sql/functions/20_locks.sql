@@ -1,0 +1,56 @@
+-- Locks are held for one transaction, never across user code. Order, so that two transactions cannot wait for each other:
+--   1. the worker's lock (shared by whoever writes for it, exclusive to take invocations away from it)
+--   2. the locks of object keys, sorted
+--   3. rows of invocation, sorted by id
+-- A hash that collides makes two keys wait for each other; it never mixes them up, since the truth is in rows.
+
+create or replace function pgdurable_engine.key_lock(p_service text, p_key text) returns bigint
+language sql immutable parallel safe
+as $$ select hashtextextended(p_key, hashtextextended(p_service, 0)) $$;
+
+create or replace function pgdurable_engine.worker_lock(p_worker uuid) returns bigint
+language sql immutable parallel safe
+as $$ select hashtextextended(p_worker::text, 9070) $$;
+
+create or replace function pgdurable_engine.lock_keys(p_locks bigint[]) returns void
+language plpgsql
+as $$
+declare
+    v_lock bigint;
+begin
+    for v_lock in select distinct l from unnest(p_locks) l where l is not null order by 1 loop
+        perform pg_advisory_xact_lock(v_lock);
+    end loop;
+end $$;
+
+-- The fence: while this transaction lives, nobody can declare the worker dead. Raises PD001 when somebody has.
+create or replace function pgdurable_engine.enter_worker(p_worker uuid) returns void
+language plpgsql
+as $$
+begin
+    perform pg_advisory_xact_lock_shared(pgdurable_engine.worker_lock(p_worker));
+    if not exists (select from pgdurable_engine.worker w where w.id = p_worker) then
+        raise exception 'worker % is not registered, or was declared dead', p_worker
+            using errcode = 'PD001', hint = 'register again under a new id; what it was running is running elsewhere';
+    end if;
+end $$;
+
+-- To take running invocations away from their workers: waits for what these workers are just committing.
+create or replace function pgdurable_engine.fence_workers(p_workers uuid[]) returns void
+language plpgsql
+as $$
+declare
+    v_worker uuid;
+begin
+    for v_worker in select distinct w from unnest(p_workers) w where w is not null order by 1 loop
+        perform pg_advisory_xact_lock(pgdurable_engine.worker_lock(v_worker));
+    end loop;
+end $$;
+
+-- Rows that several transactions may update, in the one order.
+create or replace function pgdurable_engine.lock_invocations(p_ids uuid[]) returns void
+language plpgsql
+as $$
+begin
+    perform from pgdurable_engine.invocation i where i.id = any (p_ids) order by i.id for no key update;
+end $$;

@@ -1,0 +1,67 @@
+-- From runnable to running: what a worker may take itself it takes in the same transaction, the rest goes to `ready`.
+
+-- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read.
+create or replace function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] default '{}')
+returns pgdurable_engine.start[]
+language sql stable
+as $$
+    select array_agg(row(
+        i.id, r.attempt, i.service, i.handler, i.key, i.handler_type, i.idempotency_key, i.trace_parent,
+        coalesce(f.retry_count, 0), coalesce(f.journal_size, 0), f.failing_since,
+        case when i.id = any (p_fresh) then null else (
+            select array_agg(j order by j.index) from pgdurable_engine.journal j where j.id = i.id
+        ) end,
+        case when i.notified = 0 then null else (
+            select array_agg(n order by n.seq) from pgdurable_engine.notification n where n.id = i.id
+        ) end,
+        case when i.key is null then null else (
+            select array_agg(row(s.name, s.value)::pgdurable_engine.state_value)
+            from pgdurable_engine.state s where s.service = i.service and s.key = i.key
+        ) end,
+        true
+    )::pgdurable_engine.start order by ids.ordinality)
+    from unnest(p_ids) with ordinality ids (id, ordinality)
+    join pgdurable_engine.invocation i on i.id = ids.id
+    join pgdurable_engine.running r on r.id = ids.id
+    left join pgdurable_engine.failure f on f.id = ids.id
+$$;
+
+-- Invocations that may run now, in order. p_worker takes up to p_room of those whose route it serves, as attempts
+-- p_attempt, p_attempt + 1, ...; the rest is put in `ready` and returned as one hint a route.
+create or replace function pgdurable_engine.place(
+    p_ids uuid[], p_worker uuid, p_routes text[], p_room int, p_attempt bigint, p_now timestamptz,
+    out taken uuid[], out hints pgdurable_engine.hint[]
+)
+language plpgsql
+as $$
+begin
+    if p_worker is not null and p_room > 0 then
+        with mine as (
+            select ids.id, ids.ordinality
+            from unnest(p_ids) with ordinality ids (id, ordinality)
+            join pgdurable_engine.invocation i on i.id = ids.id
+            where i.service = any (p_routes)
+            order by ids.ordinality
+            limit p_room
+        ), leased as (
+            insert into pgdurable_engine.running (id, owner, attempt, started_at)
+            select m.id, p_worker, p_attempt + row_number() over (order by m.ordinality) - 1, p_now from mine m
+            returning id, attempt
+        )
+        select array_agg(l.id order by l.attempt) into taken from leased l;
+    end if;
+    if cardinality(p_ids) > coalesce(cardinality(taken), 0) then
+        with waiting as (
+            insert into pgdurable_engine.ready (route, since, id)
+            select i.service, p_now, i.id
+            from unnest(p_ids) with ordinality ids (id, ordinality)
+            join pgdurable_engine.invocation i on i.id = ids.id
+            where taken is null or i.id <> all (taken)
+            order by ids.ordinality
+            returning route
+        )
+        select array_agg(row('route', null, w.route, null)::pgdurable_engine.hint)
+        into hints
+        from (select distinct route from waiting) w;
+    end if;
+end $$;

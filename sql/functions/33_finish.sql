@@ -1,0 +1,110 @@
+-- The end of an invocation, however it comes: the output is journaled, everything it held is given back, whoever waits
+-- for the result is told, and the next in its key's inbox is promoted. The caller holds the key locks and the rows.
+
+-- `notices` are for the caller to deliver, `hints` tell processes with waiting clients, `promoted` are runnable.
+create or replace function pgdurable_engine.finish(
+    p_finished pgdurable_engine.finish[], p_now timestamptz,
+    out notices pgdurable_engine.notice[], out hints pgdurable_engine.hint[], out promoted uuid[]
+)
+language plpgsql
+as $$
+declare
+    v_ids  uuid[];
+    v_held int;
+begin
+    with done as (
+        update pgdurable_engine.invocation i
+        set status = 'completed', outcome = f.outcome, awaiting = null, modified_at = p_now, completed_at = p_now,
+            running_at = coalesce(i.running_at, r.started_at)
+        from (select * from unnest(p_finished) u order by u.id) f
+        left join pgdurable_engine.running r on r.id = f.id
+        where i.id = f.id and i.status <> 'completed'
+        returning i.id, i.handler_type, i.key, i.caller_id, i.caller_index, i.origin, i.retention, i.idempotency_key,
+            coalesce(f.index, (select max(j.index) + 1 from pgdurable_engine.journal j where j.id = i.id)) as index,
+            f.outcome, f.value, coalesce(f.seen, i.notified) as seen
+    ), outputs as (
+        insert into pgdurable_engine.journal (id, index, type, seen, outcome, value, appended_at)
+        select d.id, d.index, 1025, d.seen, d.outcome, d.value, p_now from done d
+    ), kept as (
+        insert into pgdurable_engine.expiry (expires_at, id)
+        select p_now + make_interval(secs => d.retention), d.id
+        from done d
+        where d.idempotency_key is not null or d.handler_type = 'workflow'
+        on conflict do nothing
+    ), told as (
+        delete from pgdurable_engine.waiter w using done d where w.id = d.id
+        returning w.id, w.waiter_id, w.waiter_index, w.waiter_type, w.origin, d.outcome, d.value
+    )
+    select
+        array_agg(d.id),
+        count(*) filter (where d.handler_type = 'exclusive'),
+        (
+            select array_agg(row(null, x.id, x.type, x.index, null, x.outcome, x.value)::pgdurable_engine.notice)
+            from (
+                select c.caller_id as id, 1037::smallint as type, c.caller_index as index, c.outcome, c.value
+                from done c where c.caller_index is not null
+                union all
+                select t.waiter_id, t.waiter_type, t.waiter_index, t.outcome, t.value
+                from told t where t.waiter_id is not null
+            ) x
+        ),
+        (
+            select array_agg(row('result', x.origin, null, x.id)::pgdurable_engine.hint)
+            from (
+                select c.origin, c.id from done c where c.origin is not null
+                union
+                select t.origin, t.id from told t where t.origin is not null
+            ) x
+        )
+    into v_ids, v_held, notices, hints
+    from done d;
+
+    if v_ids is null then
+        return;
+    end if;
+    delete from pgdurable_engine.running r where r.id = any (v_ids);
+    delete from pgdurable_engine.failure f where f.id = any (v_ids);
+    if v_held > 0 then
+        promoted := pgdurable_engine.promote(v_ids, p_now);
+    end if;
+end $$;
+
+-- Each key held by one of these goes to the head of its inbox, or becomes free.
+create or replace function pgdurable_engine.promote(p_ids uuid[], p_now timestamptz) returns uuid[]
+language plpgsql
+as $$
+declare
+    v_promoted uuid[];
+begin
+    with released as (
+        select i.service, i.key, i.id
+        from pgdurable_engine.invocation i
+        join pgdurable_engine.key_holder h on h.service = i.service and h.key = i.key and h.id = i.id
+        where i.id = any (p_ids) and i.handler_type = 'exclusive'
+    ), heads as (
+        select r.service, r.key, x.seq, x.id
+        from released r
+        left join lateral (
+            select b.seq, b.id from pgdurable_engine.inbox b
+            where b.service = r.service and b.key = r.key
+            order by b.seq
+            limit 1
+        ) x on true
+    ), popped as (
+        delete from pgdurable_engine.inbox b using heads n
+        where b.service = n.service and b.key = n.key and b.seq = n.seq
+    ), freed as (
+        delete from pgdurable_engine.key_holder h using heads n
+        where h.service = n.service and h.key = n.key and n.id is null
+    ), held as (
+        update pgdurable_engine.key_holder h set id = n.id from heads n
+        where h.service = n.service and h.key = n.key and n.id is not null
+    ), invoked as (
+        update pgdurable_engine.invocation i set status = 'invoked', modified_at = p_now
+        from (select h.id from heads h where h.id is not null order by h.id) n
+        where i.id = n.id
+        returning i.id
+    )
+    select array_agg(i.id) into v_promoted from invoked i;
+    return v_promoted;
+end $$;

@@ -1,0 +1,34 @@
+-- Retention: everything of an invocation goes at once.
+
+create or replace function pgdurable_engine.expire(p_ids uuid[]) returns int
+language plpgsql
+as $$
+declare
+    v_workflows pgdurable_engine.invocation[];
+    v_gone      int;
+begin
+    if cardinality(p_ids) = 0 then
+        return 0;
+    end if;
+    delete from pgdurable_engine.journal j where j.id = any (p_ids);
+    delete from pgdurable_engine.notification n where n.id = any (p_ids);
+    delete from pgdurable_engine.event e where e.id = any (p_ids);
+    delete from pgdurable_engine.failure f where f.id = any (p_ids);
+    delete from pgdurable_engine.waiter w where w.id = any (p_ids);
+    with gone as (
+        delete from pgdurable_engine.invocation i where i.id = any (p_ids) returning i.*
+    )
+    select count(*), array_agg(g::pgdurable_engine.invocation) filter (where g.handler_type = 'workflow')
+    into v_gone, v_workflows
+    from gone g;
+    -- A workflow's state and promises live as long as its run.
+    if v_workflows is not null then
+        delete from pgdurable_engine.state s using unnest(v_workflows) w
+        where s.service = w.service and s.key = w.key;
+        delete from pgdurable_engine.promise p using unnest(v_workflows) w
+        where p.service = w.service and p.key = w.key;
+        delete from pgdurable_engine.promise_waiter p using unnest(v_workflows) w
+        where p.service = w.service and p.key = w.key;
+    end if;
+    return v_gone;
+end $$;

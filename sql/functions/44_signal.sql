@@ -1,0 +1,239 @@
+-- Verb 4, signal: from outside to a live invocation. Types:
+--   notify   a result for a signal of it: an awakeable is a numbered signal
+--   cancel   not begun: completed with 409 at once; else signal 1, which raises in the handler; wakes it from any wait
+--   kill     it and the calls it waits for are completed with 409, wherever they are; what they held is given back
+--   pause    running or about to: stops, until resumed
+--   resume   paused, suspended or backing off: runs now
+-- `answers` say what became of each, in order: accepted, done, completed (too late), not_running, not_found.
+
+create or replace function pgdurable_engine.signal(
+    p_signals pgdurable_engine.signal[],
+    out answers   pgdurable_engine.answer[],
+    out delivered pgdurable_engine.notification[],
+    out hints     pgdurable_engine.hint[]
+)
+language plpgsql
+as $$
+declare
+    v_now      timestamptz := pgdurable_engine.clock();
+    v_ids      uuid[] := array(select s.id from unnest(p_signals) s);
+    v_kill     uuid[];
+    v_taken    uuid[];
+    v_finished pgdurable_engine.finish[];
+    v_notices  pgdurable_engine.notice[];
+    v_more     pgdurable_engine.notice[];
+    v_runnable uuid[] := '{}';
+    v_woken    uuid[];
+    v_hints    pgdurable_engine.hint[];
+begin
+    v_kill := pgdurable_engine.fence_tree(
+        array(select s.id from unnest(p_signals) s where s.type = 'kill'),
+        array(select s.id from unnest(p_signals) s where s.type = 'pause')
+    );
+    perform pgdurable_engine.lock_keys(array(
+        select pgdurable_engine.key_lock(i.service, i.key)
+        from pgdurable_engine.invocation i
+        where i.handler_type = 'exclusive'
+            and (i.id = any (v_kill) or i.id in (select s.id from unnest(p_signals) s where s.type = 'cancel'))
+    ));
+    -- Whoever waits for the killed and cancelled is told in the same transaction.
+    perform pgdurable_engine.lock_invocations(
+        v_ids || v_kill
+        || array(select i.caller_id from pgdurable_engine.invocation i where i.id = any (v_ids || v_kill))
+        || array(select w.waiter_id from pgdurable_engine.waiter w where w.id = any (v_ids || v_kill))
+        || array(
+            select b.id
+            from pgdurable_engine.invocation i
+            join pgdurable_engine.inbox b on b.service = i.service and b.key = i.key
+            where i.id = any (v_kill)
+        )
+    );
+
+    answers := pgdurable_engine.signal_answers(p_signals);
+
+    -- Those that end here and now.
+    select array_agg(row(
+        x.id, null, 'failure',
+        convert_to(json_build_object('code', 409, 'message', x.message)::text, 'UTF8'), null
+    )::pgdurable_engine.finish)
+    into v_finished
+    from (
+        select i.id, 'killed' as message
+        from pgdurable_engine.invocation i where i.id = any (v_kill) and i.status <> 'completed'
+        union all
+        select i.id, 'canceled'
+        from pgdurable_engine.invocation i
+        where i.id in (select s.id from unnest(p_signals) s where s.type = 'cancel')
+            and i.id <> all (v_kill) and i.status in ('scheduled', 'inboxed')
+    ) x;
+    if v_finished is not null then
+        select l.hints into hints from pgdurable_engine.leave(array(select f.id from unnest(v_finished) f)) l;
+        select f.notices, f.hints, f.promoted into v_notices, v_hints, v_runnable
+        from pgdurable_engine.finish(v_finished, v_now) f;
+        hints := hints || v_hints;
+    end if;
+
+    -- Signals to those that live on.
+    select array_agg(row(
+        null, s.id, 31743,
+        case when s.type = 'cancel' then 1 else s.index end, s.name,
+        case when s.type = 'cancel' then 'void' else s.outcome end, s.value
+    )::pgdurable_engine.notice order by s.ordinality)
+    into v_more
+    from unnest(p_signals) with ordinality s
+    join pgdurable_engine.invocation i on i.id = s.id
+    where s.type = 'notify' or (s.type = 'cancel' and i.status in ('invoked', 'suspended', 'paused'));
+    v_notices := v_notices || v_more;
+    if cardinality(v_notices) > 0 then
+        select d.delivered, d.woken into delivered, v_woken from pgdurable_engine.deliver(v_notices, v_now) d;
+        hints := hints || pgdurable_engine.notified_hints(delivered, null);
+    end if;
+
+    -- Pause and resume; a cancelled one that backs off does not wait for its next attempt.
+    v_taken := array(
+        select s.id
+        from unnest(p_signals) s join pgdurable_engine.invocation i on i.id = s.id
+        where s.type = 'pause' and i.status = 'invoked'
+    );
+    if cardinality(v_taken) > 0 then
+        select hints || l.hints into hints from pgdurable_engine.leave(v_taken) l;
+        update pgdurable_engine.invocation i set status = 'paused', modified_at = v_now where i.id = any (v_taken);
+        update pgdurable_engine.failure f set next_retry_at = null where f.id = any (v_taken);
+    end if;
+    v_runnable := v_runnable || v_woken || pgdurable_engine.wake(
+        array(select s.id from unnest(p_signals) s where s.type in ('cancel', 'resume')),
+        array(select s.id from unnest(p_signals) s where s.type = 'resume'),
+        v_now
+    );
+
+    if cardinality(v_runnable) > 0 then
+        select p.hints into v_hints
+        from pgdurable_engine.place(
+            array(select distinct u from unnest(v_runnable) u), null, null, 0, 0, v_now
+        ) p;
+        hints := hints || v_hints;
+    end if;
+end $$;
+
+create or replace function pgdurable_engine.signal_answers(p_signals pgdurable_engine.signal[])
+returns pgdurable_engine.answer[]
+language sql stable
+as $$
+    select array_agg(row(
+        s.id,
+        case
+            when i.id is null then 'not_found'
+            when i.status = 'completed' then 'completed'
+            when s.type = 'kill' then 'done'
+            when s.type = 'cancel' and i.status in ('scheduled', 'inboxed') then 'done'
+            when s.type = 'pause' and i.status = 'paused' then 'done'
+            when s.type = 'pause' and i.status <> 'invoked' then 'not_running'
+            when s.type = 'resume' and i.status in ('scheduled', 'inboxed') then 'not_running'
+            else 'accepted'
+        end
+    )::pgdurable_engine.answer order by s.ordinality)
+    from unnest(p_signals) with ordinality s
+    left join pgdurable_engine.invocation i on i.id = s.id
+$$;
+
+-- The invocations to kill with the calls that they wait for. Their workers, and those of the paused, are fenced, so that
+-- the tree is complete when this returns: nobody below can call anything any more.
+create or replace function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) returns uuid[]
+language plpgsql
+as $$
+declare
+    v_tree    uuid[];
+    v_owners  uuid[];
+    v_fenced  uuid[] := '{}';
+begin
+    loop
+        with recursive tree (id) as (
+            select u from unnest(p_kill) u
+            union
+            select i.id
+            from tree t
+            join pgdurable_engine.journal j on j.id = t.id and j.type = 1037
+            join pgdurable_engine.invocation i
+                on i.id = j.target_id and i.caller_id = t.id and i.caller_index = j.index and i.status <> 'completed'
+        )
+        select coalesce(array_agg(t.id), '{}') into v_tree from tree t;
+        v_owners := array(
+            select distinct r.owner from pgdurable_engine.running r
+            where r.id = any (v_tree || p_pause) and r.owner <> all (v_fenced)
+        );
+        exit when cardinality(v_owners) = 0;
+        perform pgdurable_engine.fence_workers(v_owners);
+        v_fenced := v_fenced || v_owners;
+    end loop;
+    return v_tree;
+end $$;
+
+-- Off wherever they run or wait to run. The caller fenced the workers and holds keys and rows.
+create or replace function pgdurable_engine.leave(p_ids uuid[], out hints pgdurable_engine.hint[])
+language plpgsql
+as $$
+begin
+    with stopped as (
+        delete from pgdurable_engine.running r where r.id = any (p_ids) returning r.owner, r.id
+    )
+    select array_agg(row('abort', s.owner, null, s.id)::pgdurable_engine.hint) into hints from stopped s;
+    delete from pgdurable_engine.ready x where x.id = any (p_ids);
+    delete from pgdurable_engine.inbox b using pgdurable_engine.invocation i
+    where i.id = any (p_ids) and i.status = 'inboxed'
+        and b.service = i.service and b.key = i.key and b.id = i.id;
+end $$;
+
+-- Runs now what backs off (p_backing_off) or is paused or suspended (p_aside).
+create or replace function pgdurable_engine.wake(p_backing_off uuid[], p_aside uuid[], p_now timestamptz) returns uuid[]
+language plpgsql
+as $$
+declare
+    v_woken uuid[];
+begin
+    with aside as (
+        update pgdurable_engine.invocation i set status = 'invoked', awaiting = null, modified_at = p_now
+        where i.id = any (p_aside) and i.status in ('paused', 'suspended')
+        returning i.id
+    ), hurried as (
+        update pgdurable_engine.failure f set next_retry_at = null
+        from pgdurable_engine.invocation i
+        where f.id = any (p_backing_off) and f.next_retry_at is not null and i.id = f.id and i.status = 'invoked'
+            and not exists (select from pgdurable_engine.running r where r.id = f.id)
+            and not exists (select from pgdurable_engine.ready r where r.id = f.id)
+        returning f.id
+    )
+    select array_agg(x.id) into v_woken from (select a.id from aside a union select h.id from hurried h) x;
+    return v_woken;
+end $$;
+
+-- A durable promise completed from outside: accepted, or completed when somebody was first.
+create or replace function pgdurable_engine.complete_promise_outside(
+    p_service text, p_key text, p_name text, p_outcome pgdurable_engine.outcome, p_value bytea,
+    out result text, out hints pgdurable_engine.hint[]
+)
+language plpgsql
+as $$
+declare
+    v_now       timestamptz := pgdurable_engine.clock();
+    v_late      boolean;
+    v_delivered pgdurable_engine.notification[];
+    v_woken     uuid[];
+    v_notices   pgdurable_engine.notice[];
+    v_hints     pgdurable_engine.hint[];
+begin
+    insert into pgdurable_engine.promise (service, key, name) values (p_service, p_key, p_name) on conflict do nothing;
+    select p.outcome is not null into v_late from pgdurable_engine.promise p
+    where p.service = p_service and p.key = p_key and p.name = p_name
+    for no key update;
+    result := case when v_late then 'completed' else 'accepted' end;
+    v_notices := pgdurable_engine.complete_promise(
+        row(null, null, 1035, p_service, p_key, p_name, p_outcome, p_value)::pgdurable_engine.promise_use, v_late
+    );
+    perform pgdurable_engine.lock_invocations(array(select n.id from unnest(v_notices) n));
+    select d.delivered, d.woken into v_delivered, v_woken from pgdurable_engine.deliver(v_notices, v_now) d;
+    hints := pgdurable_engine.notified_hints(v_delivered, null);
+    if v_woken is not null then
+        select p.hints into v_hints from pgdurable_engine.place(v_woken, null, null, 0, 0, v_now) p;
+        hints := hints || v_hints;
+    end if;
+end $$;
