@@ -1,0 +1,1 @@
+"""Everything that talks to PostgreSQL: one small class or module per concern."""
