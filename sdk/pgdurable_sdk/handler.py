@@ -1,0 +1,233 @@
+"""One handler of a service: all that its declaration and its signature say, read once.
+
+The function that an author decorates stays a plain function. Its `Handler` is attached to it, and that is how
+``ctx.service_call(greet, ...)`` knows where to send: see `handler_of`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from pgdurable_sdk import serde as serdes
+from pgdurable_sdk.exceptions import DefinitionError, SerdeError, TerminalError
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from pgdurable_sdk.retry import InvocationRetryPolicy
+    from pgdurable_sdk.serde import Serde
+
+ATTRIBUTE = "__pgdurable_handler__"
+
+
+class HandlerType(StrEnum):
+    SERVICE = "service"
+    EXCLUSIVE = "exclusive"
+    SHARED = "shared"
+    WORKFLOW = "workflow"
+
+
+class ServiceType(StrEnum):
+    SERVICE = "service"
+    VIRTUAL_OBJECT = "virtual_object"
+    WORKFLOW = "workflow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What may be said of a service, and again of one of its handlers. None: as the service, or as the
+    engine, has it."""
+
+    metadata: dict[str, str] | None = None
+    inactivity_timeout: timedelta | None = None
+    abort_timeout: timedelta | None = None
+    journal_retention: timedelta | None = None
+    idempotency_retention: timedelta | None = None
+    workflow_retention: timedelta | None = None
+    ingress_private: bool | None = None
+    invocation_retry_policy: InvocationRetryPolicy | None = None
+    invocation_context_managers: list[Callable[[], Any]] | None = None
+    enable_lazy_state: bool | None = None
+    state_preload: bool | list[str] | None = None
+
+    def over(self, base: Options) -> Options:
+        """These options, with what they leave open taken from ``base``."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        merged = replace(base, **{name: value for name, value in given.items() if value is not None})
+        if self.invocation_retry_policy is not None:
+            policy = self.invocation_retry_policy.over(base.invocation_retry_policy)
+            merged = replace(merged, invocation_retry_policy=policy)
+        return merged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """One side of a handler: what it takes, or what it returns."""
+
+    content_type: str
+    serde: Serde[Any]
+    type_hint: Any = None
+    """None: not said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler:
+    """A handler as declared. ``options`` is what the decorator said; the service's own are not merged in."""
+
+    service: str
+    service_type: ServiceType
+    name: str
+    type: HandlerType
+    function: Callable[..., Any]
+    takes_input: bool
+    is_async: bool
+    input: Content
+    output: Content
+    documentation: str | None = None
+    options: Options = field(default_factory=Options)
+
+    @property
+    def keyed(self) -> bool:
+        return self.service_type is not ServiceType.SERVICE
+
+    @property
+    def writes_state(self) -> bool:
+        return self.type in (HandlerType.EXCLUSIVE, HandlerType.WORKFLOW)
+
+    def target(self, key: str | None) -> str:
+        return f"{self.service}/{self.name}" if key is None else f"{self.service}/{key}/{self.name}"
+
+    def read_input(self, body: bytes) -> Any:
+        """The argument for the function. Raises TerminalError (400): a wrong input does not get better by
+        retrying."""
+        try:
+            value = self.input.serde.deserialize(body)
+        except (SerdeError, ValueError, TypeError) as error:
+            raise TerminalError(f"the input of {self.service}/{self.name} is {error}", 400) from error
+        if value is None and not body and not _accepts_none(self.input.type_hint):
+            raise TerminalError(
+                f"{self.service}/{self.name} needs an input, {_spell(self.input.type_hint)}, but got none",
+                400,
+            )
+        return value
+
+    def write_output(self, value: Any) -> bytes:
+        """The result as bytes. Raises SerdeError, which names the handler and the type."""
+        try:
+            return self.output.serde.serialize(value)
+        except (SerdeError, ValueError, TypeError) as error:
+            raise SerdeError(
+                f"the result of {self.service}/{self.name} cannot be serialised: {error}"
+            ) from error
+
+
+def handler_of(target: Any) -> Handler:
+    """The handler that was made of this function. Raises a TypeError that says how to make one."""
+    handler = getattr(target, ATTRIBUTE, None)
+    if isinstance(handler, Handler):
+        return handler
+    raise TypeError(
+        f"{target!r} is not a handler. Pass the function itself, decorated with @service.handler(), "
+        "or name it: ctx.generic_call('Service', 'handler', ...)"
+    )
+
+
+def make_handler(
+    *,
+    service: str,
+    service_type: ServiceType,
+    handler_type: HandlerType,
+    function: Callable[..., Any],
+    name: str | None,
+    accept: str,
+    content_type: str,
+    input_serde: Serde[Any],
+    output_serde: Serde[Any],
+    options: Options,
+) -> Handler:
+    """Read ``function``'s signature, and attach the handler it makes to it."""
+    name = name or getattr(function, "__name__", None)
+    if not name:
+        raise DefinitionError(f"{function!r} has no name; give the handler one: handler(name=...)")
+    where = f"{service}/{name}"
+    parameters = _parameters(where, function)
+    hints = _hints(where, function, parameters[1:])
+    input_hint = hints.get(parameters[1].name) if len(parameters) > 1 else type(None)
+    output_hint = hints.get("return")
+    handler = Handler(
+        service=service,
+        service_type=service_type,
+        name=name,
+        type=handler_type,
+        function=function,
+        takes_input=len(parameters) > 1,
+        is_async=inspect.iscoroutinefunction(function),
+        input=_content(where, accept, input_serde, input_hint),
+        output=_content(where, content_type, output_serde, output_hint),
+        documentation=inspect.getdoc(function),
+        options=options,
+    )
+    setattr(function, ATTRIBUTE, handler)
+    return handler
+
+
+def _parameters(where: str, function: Callable[..., Any]) -> list[inspect.Parameter]:
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise DefinitionError(
+            f"{where} yields; a handler is a function, `async def` or `def`, that returns its result"
+        )
+    if not callable(function):
+        raise DefinitionError(f"{where}: {function!r} is not a function")
+    parameters = list(inspect.signature(function).parameters.values())
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if len(parameters) not in (1, 2) or any(p.kind not in positional for p in parameters):
+        shown = f"{getattr(function, '__name__', function)}{inspect.signature(function)}"
+        raise DefinitionError(
+            f"{where} should take the context and at most one argument, "
+            f"as in `async def {where.split('/')[1]}(ctx, request)`, but it is {shown}"
+        )
+    return parameters
+
+
+def _hints(where: str, function: Callable[..., Any], parameters: list[inspect.Parameter]) -> dict[str, Any]:
+    """The types of the argument and of the result. That of the context is not looked at: it may not even
+    resolve."""
+    annotations: dict[str, Any] = getattr(function, "__annotations__", {})
+    wanted = {
+        name: annotations[name] for name in [*(p.name for p in parameters), "return"] if name in annotations
+    }
+    holder = types.SimpleNamespace(__annotations__=wanted)
+    try:
+        return typing.get_type_hints(holder, getattr(function, "__globals__", {}), include_extras=True)
+    except NameError as error:
+        raise DefinitionError(
+            f"{where}: a type in its signature is not there at run time ({error}). "
+            "Import it outside of `if TYPE_CHECKING:`, at module level"
+        ) from error
+
+
+def _content(where: str, content_type: str, serde: Serde[Any], hint: Any) -> Content:
+    try:
+        return Content(content_type=content_type, serde=serdes.resolve(serde, hint), type_hint=hint)
+    except SerdeError as error:
+        raise DefinitionError(f"{where}: {error}. Give the handler a serde for it") from error
+
+
+def _accepts_none(hint: Any) -> bool:
+    return (
+        hint is None
+        or hint is Any
+        or hint is type(None)
+        or hint is bytes
+        or type(None) in typing.get_args(hint)
+    )
+
+
+def _spell(hint: Any) -> str:
+    return hint.__qualname__ if isinstance(hint, type) else str(hint)

@@ -1,0 +1,38 @@
+"""How long to wait before the next attempt: a pure decision, for steps and for invocations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from typing import Literal
+
+
+def backoff(failures: int, initial: timedelta, factor: float, longest: timedelta | None) -> timedelta:
+    """The wait after the ``failures``-th failure in a row, counted from 1."""
+    if longest is not None and initial >= longest:
+        return longest
+    # Bounded, because factor ** 1000 is no float: 2 ** 64 microseconds are longer than anybody waits.
+    growth = min(factor ** min(failures - 1, 64), 1e12)
+    limit = longest if longest is not None else timedelta(days=365)
+    seconds = initial.total_seconds() * growth
+    return limit if seconds >= limit.total_seconds() else timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationRetryPolicy:
+    """How failed attempts of an invocation are retried. What is None is taken from the service, then the
+    engine."""
+
+    initial_interval: timedelta | None = None
+    exponentiation_factor: float | None = None
+    max_interval: timedelta | None = None
+    max_attempts: int | None = None
+    on_max_attempts: Literal["pause", "kill"] | None = None
+
+    def over(self, base: InvocationRetryPolicy | None) -> InvocationRetryPolicy:
+        """This policy, with what it leaves open taken from ``base``."""
+        if base is None:
+            return self
+
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(base, **{name: value for name, value in given.items() if value is not None})
