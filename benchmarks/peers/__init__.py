@@ -1,0 +1,9 @@
+"""The systems that can be measured. The first is ours: every other one is compared with it."""
+
+from benchmarks.peers.base import Peer
+from benchmarks.peers.pgdurable import Pgdurable
+from benchmarks.peers.restate import Restate
+
+__all__ = ["PEERS", "Peer"]
+
+PEERS: dict[str, type[Peer]] = {peer.name: peer for peer in (Pgdurable, Restate)}

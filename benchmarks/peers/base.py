@@ -1,0 +1,43 @@
+"""What the suite asks of a system it measures."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from benchmarks.process import Process
+
+
+class Peer(ABC):
+    """One system, started for a measurement and stopped after it.
+
+    ``start`` is given an empty folder and returns the address of the ingress once the handlers of ``apps/``
+    answer there: registration is part of starting. ``stop`` may be called after a start that failed half way.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._processes: list[Process] = []
+
+    @abstractmethod
+    def install(self) -> None:
+        """Bring what is missing. Called once, before anything is measured."""
+
+    @abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """What was measured: the names and versions for the report."""
+
+    @abstractmethod
+    def start(self, folder: Path) -> str:
+        """Start on an empty ``folder``, register the handlers, return the base URL to POST to."""
+
+    def stop(self) -> None:
+        """Stop what ``start`` started, last one first."""
+        while self._processes:
+            self._processes.pop().stop()
+
+    def _spawn(self, name: str, command: Sequence[str | Path], folder: Path, **environment: str) -> Process:
+        process = Process(command, log=folder / f"{name}.log", environment=environment)
+        self._processes.append(process)  # before anything can fail, so that stop knows it
+        return process

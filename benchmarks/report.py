@@ -1,0 +1,158 @@
+"""Sums up a run: a table for people, JSON for programs.
+
+Of several rounds the median counts. The ratio is taken within each round, between peers that were measured
+within a minute of each other, and only then is its median taken.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.load import Sample
+from benchmarks.machine import Machine
+from benchmarks.peers.pgdurable import Pgdurable
+from benchmarks.run import Measurement
+
+OURS = Pgdurable.name
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+COLUMNS = (
+    "workload",
+    "clients",
+    "peer",
+    "requests/s",
+    "lowest to highest",
+    "p50 ms",
+    "p99 ms",
+    "errors",
+    "ratio",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One peer under one load, over all rounds."""
+
+    workload: str
+    clients: int
+    peer: str
+    rate: float
+    lowest_rate: float
+    highest_rate: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+    ratio: float | None
+    """How many times as many requests pgdurable did, on the line of another peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything about one run of the suite."""
+
+    date: str
+    commit: str
+    seconds: int
+    rounds: int
+    machine: Machine
+    versions: Mapping[str, Mapping[str, str]]
+    measurements: Sequence[Measurement]
+
+    def lines(self) -> list[Line]:
+        """The table, in the order in which things were first measured."""
+        loads = dict.fromkeys((each.workload, each.clients) for each in self.measurements)
+        workloads = dict.fromkeys(workload for workload, _ in loads)
+        ordered = sorted(loads, key=lambda load: list(workloads).index(load[0]))
+        return [line for workload, clients in ordered for line in self._lines_of(workload, clients)]
+
+    def _lines_of(self, workload: str, clients: int) -> Iterable[Line]:
+        peers: dict[str, list[Sample]] = {}
+        for each in sorted(self.measurements, key=lambda each: each.round):
+            if (each.workload, each.clients) == (workload, clients):
+                peers.setdefault(each.peer, []).append(each.sample)
+        for peer, samples in peers.items():
+            ours = peers.get(OURS, []) if peer != OURS else []
+            yield _line(workload, clients, peer, samples, ours)
+
+    def json(self) -> str:
+        """What was measured, and the lines of the table."""
+        return json.dumps(asdict(self) | {"lines": [asdict(line) for line in self.lines()]}, indent=2) + "\n"
+
+    def markdown(self) -> str:
+        """The table and what it holds for."""
+        return "\n".join([*_table(self.lines()), "", *self._circumstances()]) + "\n"
+
+    def _circumstances(self) -> list[str]:
+        machine = self.machine
+        versions = [f"{name} {what}" for peer in self.versions.values() for name, what in peer.items()]
+        return [
+            f"- measured {self.date} at commit {self.commit}: {self.rounds} rounds of {self.seconds} seconds",
+            f"- {machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, {machine.system}",
+            f"- {machine.file_system}, {machine.flush_ms} ms to flush a page{self._disturbance()}",
+            f"- {', '.join(versions)}",
+        ]
+
+    def _disturbance(self) -> str:
+        shares = [each.others for each in self.measurements if each.others is not None]
+        if not shares:
+            return ""
+        return f"; others took {median(shares):.0%} of the processors, at worst {max(shares):.0%}"
+
+
+def write(run: Run, path: Path) -> None:
+    """``path`` gets the JSON, and a file beside it the Markdown."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(run.json())
+    path.with_suffix(".md").write_text(run.markdown())
+
+
+def update(page: Path, run: Run) -> None:
+    """Replace what stands between the two marks in a page of the documentation."""
+    head, begin, rest = page.read_text().partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{page} has no place for the table: the marks are {BEGIN} and {END}")
+    page.write_text(f"{head}{BEGIN}\n\n{run.markdown()}\n{END}{tail}")
+
+
+def _line(workload: str, clients: int, peer: str, samples: Sequence[Sample], ours: Sequence[Sample]) -> Line:
+    rates = [sample.rate for sample in samples]
+    # A run that was interrupted may have a round of one peer and not yet of the other.
+    ratios = [one.rate / other.rate for one, other in zip(ours, samples, strict=False) if other.rate]
+    return Line(
+        workload,
+        clients,
+        peer,
+        rate=median(rates),
+        lowest_rate=min(rates),
+        highest_rate=max(rates),
+        p50_ms=median(sample.p50_ms for sample in samples),
+        p99_ms=median(sample.p99_ms for sample in samples),
+        errors=sum(sample.errors for sample in samples),
+        ratio=median(ratios) if ratios else None,
+    )
+
+
+def _table(lines: Iterable[Line]) -> list[str]:
+    rows = [COLUMNS, *(_cells(line) for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    text = [
+        "| " + " | ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|"
+    return [text[0], rule, *text[1:]]
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    return (
+        line.workload,
+        str(line.clients),
+        line.peer,
+        f"{line.rate:,.0f}",
+        f"{line.lowest_rate:,.0f} to {line.highest_rate:,.0f}",
+        f"{line.p50_ms:.1f}",
+        f"{line.p99_ms:.1f}",
+        str(line.errors),
+        f"{line.ratio:.2f}×" if line.ratio is not None else "",  # noqa: RUF001 - the sign for "times"
+    )
