@@ -1,0 +1,1 @@
+"""pgdurable: durable execution whose only server is your PostgreSQL."""

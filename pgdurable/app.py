@@ -1,0 +1,183 @@
+"""The composition root: one process on one database. The only place that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+
+from pgdurable.config import Settings
+from pgdurable.engine.hints import Hints
+from pgdurable.engine.intake import Intake
+from pgdurable.engine.listener import Listener
+from pgdurable.engine.maintenance import Maintenance
+from pgdurable.engine.notifier import CHANNEL, Notifier
+from pgdurable.engine.registry import Registry
+from pgdurable.engine.results import Results
+from pgdurable.engine.worker import Worker
+from pgdurable.gateway import Gateway
+from pgdurable.ingress import IngressServer, create_app
+from pgdurable.store import verbs
+from pgdurable.store.lane import Lane
+from pgdurable.store.verbs import NO_CAPACITY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from typing import Any
+
+    from pgdurable.loader import Definition
+    from pgdurable.store.verbs import Capacity
+    from pgdurable_sdk.handler import Handler
+
+log = logging.getLogger("pgdurable")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+
+class Node:
+    """A worker for ``services``, if there are any, and an HTTP ingress, if it has an address.
+
+    Raises on ``start``: a ``StoreError`` when the database cannot be used, ``OSError`` when the port cannot.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        services: Sequence[Definition] = (),
+        ingress: Address | None = None,
+        name: str | None = None,
+        deployment_id: str | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.id = uuid4()
+        self.settings = settings or Settings()
+        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
+        self.deployment_id = deployment_id or "dp_development"
+        self._dsn = dsn
+        self._services = services
+        self._ingress_address = ingress
+        self._tasks: list[asyncio.Task[None]] = []
+        self._worker_task: asyncio.Task[None] | None = None
+        self._failed = asyncio.Event()
+
+    async def start(self) -> None:
+        """Serve. When it returns, requests are taken and handlers run."""
+        self._assemble()
+        await self._announce()
+        await self._registry.load()
+        for loop in (
+            self._results.run,
+            self._intake.run,
+            self._notifier.run,
+            self._listener.run,
+            self._registry.run,
+            self._maintenance.run_reaper,
+            self._maintenance.run_sweeper,
+        ):
+            self._spawn(loop)
+        if self._worker is not None:
+            self._worker_task = self._spawn(self._worker.run)
+        if self._server is not None:
+            await self._server.start()
+
+    async def stop(self) -> None:
+        """Stop taking requests and work, give what runs a moment, and leave; nothing is lost."""
+        if self._server is not None:
+            await self._server.stop()
+        if self._worker is not None:
+            await self._worker.drain()
+        if self._worker_task is not None:
+            await _cancelled(self._worker_task)
+        await self._notifier.flush()
+        for task in self._tasks:
+            await _cancelled(task)
+        for lane in self._lanes:
+            await lane.close()
+
+    async def failed(self) -> None:
+        """Return when a part has broken that should run for ever; its error is in the log."""
+        await self._failed.wait()
+
+    def _assemble(self) -> None:
+        settings = self.settings
+        results_lane, notify_lane, registry_lane, submit_lane, upkeep_lane = self._lanes = [
+            Lane(self._dsn, purpose) for purpose in ("results", "notify", "registry", "submit", "upkeep")
+        ]
+        self._results = Results(results_lane, settings.result_poll)
+        self._notifier = Notifier(notify_lane)
+        self._registry = Registry(registry_lane, settings)
+        self._hints = Hints(self.id, self._notifier, self._results, self._registry)
+        self._listener = Listener(self._dsn, self.id, self._hints.heard, self._hints.returned)
+        self._maintenance = Maintenance(upkeep_lane, settings, self._hints)
+        self._worker = self._make_worker() if self._services else None
+        self._hints.worker = self._worker
+        self._intake = Intake(
+            submit_lane, settings.submit_patience, self._offer, self._start_all, self._hints.pass_on
+        )
+        self._server: IngressServer | None = None
+        self.gateway = Gateway(self.id, upkeep_lane, self._registry, self._intake, self._results, self._hints)
+        if self._ingress_address is not None:
+            address = self._ingress_address
+            self._server = IngressServer(create_app(self.gateway), address.host, address.port)
+
+    def _make_worker(self) -> Worker:
+        handlers: dict[tuple[str, str], Handler] = {}
+        for service in self._services:
+            for handler in service.handlers.values():
+                options = handler.options.over(service.options)
+                handlers[service.name, handler.name] = replace(handler, options=options)
+        return Worker(
+            self._dsn,
+            self.settings,
+            handlers,
+            self._registry,
+            self._results,
+            self._hints,
+            self._listener,
+            self.name,
+            self.deployment_id,
+        )
+
+    def _offer(self) -> Capacity:
+        return NO_CAPACITY if self._worker is None else self._worker.offer()
+
+    def _start_all(self, *args: Any) -> None:
+        assert self._worker is not None, "only a worker's offer is answered with attempts"
+        self._worker.start_all(*args)
+
+    async def _announce(self) -> None:
+        if self._services:
+            manifests = msgspec.json.encode([service.manifest() for service in self._services]).decode()
+            lane = self._lanes[2]
+            await verbs.register(lane, self.deployment_id, self.name, "{}", manifests)
+            self._notifier.send(CHANNEL, "registry")
+
+    def _spawn(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._watched(loop))
+        self._tasks.append(task)
+        return task
+
+    async def _watched(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await loop()
+        except Exception:
+            log.exception("%s has ended, which it must not", loop.__qualname__)
+            self._failed.set()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,70 @@
+"""Settings of the engine. Each default is documented where it stands; times are in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pgdurable_sdk.retry import InvocationRetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one process of the engine behaves."""
+
+    lease: float = 10.0
+    """A worker not heard of for this long is dead; others take over what it ran."""
+
+    inactivity_timeout: float = 60.0
+    """A handler that waits longer is suspended: its memory is freed, and it is replayed when it may go on."""
+
+    resident: int = 4000
+    """Attempts in memory at most. When they get scarce, those waiting longest are suspended sooner."""
+
+    offer: int = 256
+    """Attempts a single call to the database may hand over."""
+
+    slow_run: float = 0.05
+    """A step that takes longer is journaled as begun, so that it can be seen."""
+
+    drain: float = 5.0
+    """How long a stopping worker lets attempts finish or suspend before it gives them back."""
+
+    poll: float = 2.0
+    """How often an idle process looks for work and timers that no notification announced."""
+
+    poll_deaf: float = 0.2
+    """The same while it has no listening connection."""
+
+    missing_poll: float = 5.0
+    """How often waiting attempts look for deliveries whose notification was lost."""
+
+    result_poll: float = 1.0
+    """How often results that clients wait for are looked up, in case a notification was lost."""
+
+    reap: float = 1.0
+    """How often dead workers are looked for."""
+
+    sweep: float = 3600.0
+    """How often results and journals past their retention are deleted (Restate's cleanup-interval)."""
+
+    submit_patience: float = 10.0
+    """How long a client's request is retried while PostgreSQL is away, before it is answered with 503."""
+
+    message_limit: int = 32 * 1024 * 1024
+    """Bytes of one payload or journal entry (Restate's message-size-limit)."""
+
+    retry: InvocationRetryPolicy = field(
+        default_factory=lambda: InvocationRetryPolicy(
+            initial_interval=timedelta(milliseconds=500),
+            exponentiation_factor=2.0,
+            max_interval=timedelta(minutes=1),
+            max_attempts=70,
+            on_max_attempts="pause",
+        )
+    )
+    """Restate's default-retry-policy, used where neither handler nor service says otherwise."""
+
+    journal_retention: timedelta = timedelta(days=1)
+    idempotency_retention: timedelta = timedelta(days=1)
+    workflow_retention: timedelta = timedelta(days=1)

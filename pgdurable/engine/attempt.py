@@ -1,0 +1,269 @@
+"""One attempt of an invocation: the port through which a handler's commands reach the open batch.
+
+A command becomes a journal row, and what follows from it (a call to admit, state to write, a signal to
+deliver) another row of the same batch: SQL does both in one transaction or neither.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pgdurable.engine.headers import from_detail, to_detail
+from pgdurable.store.rows import AttachRow, EntryRow, NoticeRow, PromiseUseRow, StateWriteRow, SubmissionRow
+from pgdurable_sdk import ids
+from pgdurable_sdk.exceptions import AttemptLost, UnknownTarget
+from pgdurable_sdk.handler import HandlerType
+from pgdurable_sdk.journal.entries import EntryType, Notification, Outcome, Recorded
+from pgdurable_sdk.port import Start
+from pgdurable_sdk.runtime import Execution
+
+if TYPE_CHECKING:
+    import asyncio
+    from uuid import UUID
+
+    from pgdurable.engine.batch import Batch
+    from pgdurable.engine.worker import Worker
+    from pgdurable.store.rows import NotificationRow, StartRow
+    from pgdurable.store.verbs import Changes
+    from pgdurable_sdk.handler import Handler
+    from pgdurable_sdk.journal.entries import CallRequest, Entry
+
+_CALLS = frozenset({EntryType.CALL, EntryType.ONE_WAY_CALL})
+_STATE = frozenset({EntryType.SET_STATE, EntryType.CLEAR_STATE, EntryType.CLEAR_ALL_STATE})
+_PROMISES = frozenset({EntryType.GET_PROMISE, EntryType.PEEK_PROMISE, EntryType.COMPLETE_PROMISE})
+_ATTACHES = frozenset({EntryType.ATTACH_INVOCATION, EntryType.GET_INVOCATION_OUTPUT})
+_SIGNALS = frozenset({EntryType.SEND_SIGNAL, EntryType.COMPLETE_AWAKEABLE})
+
+
+class Attempt:
+    """Implements the SDK's ``Port`` for one execution. All of it happens in the event loop."""
+
+    def __init__(self, worker: Worker, row: StartRow, handler: Handler, start: Start) -> None:
+        self.id = row.id
+        self.number = row.attempt
+        self.row = row
+        self.handler = handler
+        self.execution = Execution(handler, start, self)
+        self.task: asyncio.Task[None] | None = None
+        self.lost = False
+        """Its lease is gone: nothing more is written, what it awaits raises."""
+        self._worker = worker
+        self._batch: Batch | None = None
+        self._heard = len(start.notifications)
+        self._early: dict[int, NotificationRow] = {}
+
+    def __str__(self) -> str:
+        return f"{self.handler.target(self.row.key)} {ids.format_id(self.id)}"
+
+    # -- the port ------------------------------------------------------------------------------------------
+
+    def append(self, index: int, seen: int, entry: Entry) -> None:
+        """Journal ``entry`` and what follows from it. Raises :exc:`UnknownTarget`."""
+        call = self._call(index, entry) if entry.type in _CALLS else None
+        changes = self._changes()
+        changes.entries.append(
+            EntryRow(
+                self.id,
+                index,
+                entry.type,
+                seen,
+                entry.name,
+                entry.target,
+                entry.target_id,
+                entry.delay,
+                entry.outcome,
+                entry.value,
+                entry.detail,
+            )
+        )
+        if entry.delay is not None:
+            self._worker.committer.open.delays.append(entry.delay.total_seconds())
+        if call is not None:
+            changes.calls.append(call)
+        elif entry.type in _STATE:
+            self._write_state(entry)
+        elif entry.type in _SIGNALS:
+            changes.notices.append(self._signal(entry))
+        elif entry.type in _PROMISES:
+            changes.promises.append(self._promise(index, entry))
+        elif entry.type in _ATTACHES:
+            assert entry.target_id is not None
+            changes.attaches.append(AttachRow(self.id, index, entry.type, entry.target_id))
+
+    def propose(self, index: int, outcome: Outcome, value: bytes | None) -> None:
+        """Deliver the result of a step to itself, in order with everything else that is delivered."""
+        self._changes().notices.append(
+            NoticeRow(self.id, self.id, EntryType.RUN, index, None, outcome, value)
+        )
+
+    async def committed(self) -> None:
+        """Wait until what was written so far is durable. Raises :exc:`AttemptLost`."""
+        if self._batch is not None:
+            await self._batch.wait()
+        if self.lost:
+            raise AttemptLost(f"{self} is no longer run by this worker")
+
+    def invocation_id(self, request: CallRequest) -> UUID:
+        """The id of a new call or send."""
+        target = self._worker.registry.find(request.service, request.handler)
+        return invocation_id(
+            request.service,
+            request.handler,
+            request.key,
+            request.idempotency_key,
+            workflow=target is not None and target.handler_type is HandlerType.WORKFLOW,
+        )
+
+    async def read_state(self, name: str) -> bytes | None:
+        """One state value, for an attempt that was not given all of it."""
+        return await self._worker.read_state(self.row.service, self.row.key or "", name)
+
+    async def read_state_keys(self) -> list[str]:
+        """The names in the state, likewise."""
+        return await self._worker.read_state_names(self.row.service, self.row.key or "")
+
+    # -- from the worker -----------------------------------------------------------------------------------
+
+    @property
+    def heard(self) -> int:
+        """The sequence up to which notifications were handed to the execution."""
+        return self._heard
+
+    def deliver(self, row: NotificationRow) -> bool:
+        """Hand over a notification. False if one before it is missing: somebody else delivered it."""
+        if row.seq > self._heard + 1:
+            self._early[row.seq] = row
+            return False
+        if row.seq == self._heard + 1:
+            self._notify(row)
+            while (next_ := self._early.pop(self._heard + 1, None)) is not None:
+                self._notify(next_)
+        return True
+
+    def _notify(self, row: NotificationRow) -> None:
+        self._heard = row.seq
+        self.execution.notify(Notification(row.seq, row.type, row.position, row.name, row.outcome, row.value))
+
+    # -- rows ----------------------------------------------------------------------------------------------
+
+    def _changes(self) -> Changes:
+        if self.lost:
+            raise AttemptLost(f"{self} is no longer run by this worker")
+        self._batch = self._worker.committer.open
+        self._worker.committer.wake()
+        return self._batch.enter(self)
+
+    def _call(self, index: int, entry: Entry) -> SubmissionRow:
+        request = entry.request
+        assert request is not None
+        assert entry.target_id is not None
+        target = self._worker.registry.find(request.service, request.handler)
+        if target is None:
+            raise UnknownTarget(
+                f"there is no handler {request.service}/{request.handler}; does a worker serve it?"
+            )
+        retention, journal_retention = target.retentions(request.idempotency_key is not None)
+        return SubmissionRow(
+            id=entry.target_id,
+            service=request.service,
+            handler=request.handler,
+            key=request.key,
+            handler_type=target.handler_type,
+            input=request.parameter,
+            headers=to_detail(request.headers),
+            idempotency_key=request.idempotency_key,
+            delay=entry.delay,
+            caller_id=self.id,
+            caller_index=index if entry.type == EntryType.CALL else None,
+            origin=None,
+            retention=retention,
+            journal_retention=journal_retention,
+            trace_parent=self.row.trace_parent,
+        )
+
+    def _write_state(self, entry: Entry) -> None:
+        name = None if entry.type == EntryType.CLEAR_ALL_STATE else entry.name
+        value = (entry.value or b"") if entry.type == EntryType.SET_STATE else None
+        self._worker.committer.open.write_state(
+            StateWriteRow(self.id, self.row.service, self.row.key or "", name, value)
+        )
+
+    def _signal(self, entry: Entry) -> NoticeRow:
+        assert entry.target_id is not None
+        return NoticeRow(
+            self.id,
+            entry.target_id,
+            EntryType.SIGNAL,
+            entry.signal,
+            None if entry.signal is not None else entry.name,
+            entry.outcome or Outcome.VOID,
+            entry.value,
+        )
+
+    def _promise(self, index: int, entry: Entry) -> PromiseUseRow:
+        return PromiseUseRow(
+            self.id,
+            index,
+            entry.type,
+            self.row.service,
+            self.row.key or "",
+            entry.name or "",
+            entry.outcome,
+            entry.value,
+        )
+
+
+def invocation_id(
+    service: str, handler: str, key: str | None, idempotency_key: str | None, *, workflow: bool
+) -> UUID:
+    """The id of a new invocation: derived where it is deduplicated by it, else new, near its key's rows."""
+    if workflow:
+        return ids.derived_id("wf", service, key, None, None)
+    if idempotency_key is not None:
+        return ids.derived_id("ik", service, key, handler, idempotency_key)
+    return ids.new_id(None if key is None else ids.partition_of(key))
+
+
+def start_of(row: StartRow, input: SubmissionRow | None) -> Start:
+    """What the SDK needs to run an attempt, from what SQL gave; ``input`` is what this process submitted
+    itself.
+    """
+    if row.entries is None:
+        assert input is not None, "SQL leaves out the input only for what this very call submitted"
+        body, detail = input.input, input.headers
+    else:
+        body, detail = row.entries[0].value or b"", row.entries[0].detail
+    since = row.failing_since
+    return Start(
+        id=row.id,
+        debug_id=ids.format_id(row.id),
+        input=body,
+        key=row.key,
+        headers=from_detail(detail),
+        entries=[
+            Recorded(
+                e.position,
+                e.type,
+                e.seen,
+                e.name,
+                e.target,
+                e.target_id,
+                e.wake_at,
+                e.outcome,
+                e.value,
+                e.detail,
+            )
+            for e in row.entries or ()
+        ],
+        notifications=[
+            Notification(n.seq, n.type, n.position, n.name, n.outcome, n.value)
+            for n in row.notifications or ()
+        ],
+        state=dict(row.state or ()),
+        state_complete=row.state_complete,
+        retry_count=row.retry_count,
+        retry_seconds=(datetime.now(UTC) - since).total_seconds() if since else 0.0,
+        idempotency_key=row.idempotency_key,
+        random_seed=row.id.int & 0xFFFF_FFFF_FFFF_FFFF,
+    )

@@ -1,0 +1,89 @@
+"""One batch of changes: what accumulates while the previous ``apply`` is under way.
+
+Attempts write straight into the open batch. State writes are folded here, so that each name comes once: the
+last write of a batch is the one that counts, and SQL need not care for their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pgdurable.store.rows import LeaseRow, StateWriteRow
+from pgdurable.store.verbs import Changes
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pgdurable.engine.attempt import Attempt
+    from pgdurable.store.rows import EndingRow
+
+
+class Batch:
+    """Changes, the attempts they come from, and who waits for them to be committed."""
+
+    __slots__ = ("_state", "attempts", "changes", "committed", "delays", "ended", "waiters")
+
+    def __init__(self) -> None:
+        self.changes = Changes()
+        self.attempts: dict[UUID, Attempt] = {}
+        self.ended: list[tuple[Attempt, EndingRow]] = []
+        self.delays: list[float] = []  # seconds, of the timers that are set
+        self.waiters: list[asyncio.Future[None]] = []
+        self.committed = False
+        self._state: dict[tuple[str, str], dict[str | None, StateWriteRow]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.attempts)
+
+    def enter(self, attempt: Attempt) -> Changes:
+        """The changes, for ``attempt`` to write to; it takes part in the batch from now on."""
+        if attempt.id not in self.attempts:
+            self.attempts[attempt.id] = attempt
+            self.changes.leases.append(LeaseRow(attempt.id, attempt.number))
+        return self.changes
+
+    def write_state(self, write: StateWriteRow) -> None:
+        """Fold a state write in: ``name`` None clears all that was written before."""
+        of_key = self._state.setdefault((write.service, write.key), {})
+        if write.name is None:
+            of_key.clear()
+        of_key[write.name] = write
+
+    def sealed(self) -> Changes:
+        """The changes, complete."""
+        self.changes.state = [write for of_key in self._state.values() for write in of_key.values()]
+        return self.changes
+
+    async def wait(self) -> None:
+        """Until the batch is committed, or will never be."""
+        if not self.committed:
+            # A future each: a shared one would be cancelled for all when one waiter is.
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.waiters.append(future)
+            await future
+
+    def release(self) -> None:
+        """Let those who wait go on; each looks for itself whether its attempt is still alive."""
+        self.committed = True
+        for future in self.waiters:
+            if not future.done():
+                future.set_result(None)
+
+    def alone(self, id: UUID) -> Batch:
+        """The part of this batch that comes from one invocation."""
+        single = Batch()
+        all_, own = self.sealed(), single.changes
+        single.attempts[id] = self.attempts[id]
+        own.leases = [row for row in all_.leases if row.id == id]
+        own.entries = [row for row in all_.entries if row.id == id]
+        own.calls = [row for row in all_.calls if row.caller_id == id]
+        own.promises = [row for row in all_.promises if row.source == id]
+        own.attaches = [row for row in all_.attaches if row.source == id]
+        own.notices = [row for row in all_.notices if row.source == id]
+        own.endings = [row for row in all_.endings if row.id == id]
+        single.ended = [(attempt, row) for attempt, row in self.ended if row.id == id]
+        for row in all_.state:
+            if row.source == id:
+                single.write_state(row)
+        return single

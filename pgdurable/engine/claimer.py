@@ -1,0 +1,66 @@
+"""Takes ready invocations when there is room for them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pgdurable.store import verbs
+from pgdurable.store.errors import TryAgain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pgdurable.store.lane import Lane
+    from pgdurable.store.rows import StartRow
+    from pgdurable.store.verbs import Capacity
+
+
+class Claimer:
+    """Claims when told that there is work, when room was made, and every ``poll()`` seconds."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        poll: Callable[[], float],
+        offer: Callable[[], Capacity],
+        started: Callable[[list[StartRow]], None],
+    ) -> None:
+        self._lane = lane
+        self._poll = poll
+        self._offer = offer
+        self._started = started
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self.starved = False
+        """There was work and no room: claim as soon as there is."""
+
+    def wake(self) -> None:
+        """There is work, or there is room again."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Claim, for ever. Raises a :exc:`StoreError` when the incarnation cannot go on."""
+        while True:
+            try:
+                async with asyncio.timeout(self._poll()):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            await self._claim()
+
+    async def _claim(self) -> None:
+        capacity = self._offer()
+        self.starved = capacity.room <= 0
+        if self.starved:
+            return
+        try:
+            started = await verbs.claim(self._lane, capacity)
+        except TryAgain:
+            self._wake.set()
+            return
+        if len(started) == capacity.room:
+            self._wake.set()
+        if started:
+            self._started(started)

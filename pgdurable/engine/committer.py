@@ -1,0 +1,92 @@
+"""Group commit: one writer sends what all handlers did since its last call, as one ``apply``.
+
+A batch costs one round trip and one flush of the log however many steps are in it, so throughput comes from
+what accumulates while the previous batch is under way; an idle engine commits at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from pgdurable.engine.batch import Batch
+from pgdurable.store import verbs
+from pgdurable.store.errors import Refused, TryAgain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pgdurable.engine.attempt import Attempt
+    from pgdurable.store.lane import Lane
+    from pgdurable.store.rows import Applied
+    from pgdurable.store.verbs import Capacity
+
+log = logging.getLogger("pgdurable.committer")
+
+RETRY_PAUSE: Final = 0.02
+RETRIES: Final = 250
+
+
+class Committer:
+    """Holds the open batch and writes it. Lives as long as one incarnation of the worker."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        offer: Callable[[], Capacity],
+        applied: Callable[[Batch, Applied], None],
+        refused: Callable[[Attempt, str], None],
+    ) -> None:
+        self._lane = lane
+        self._offer = offer
+        self._applied = applied
+        self._refused = refused
+        self._wake = asyncio.Event()
+        self.open = Batch()
+
+    def wake(self) -> None:
+        """There is something in the open batch."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write batches, for ever. Raises a :exc:`StoreError` when this incarnation cannot go on."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is open now."""
+        batch, self.open = self.open, Batch()
+        if not batch:
+            return
+        try:
+            await self._write(batch)
+        finally:
+            batch.release()
+
+    async def _write(self, batch: Batch) -> None:
+        changes = batch.sealed()
+        for attempt in range(RETRIES):
+            try:
+                self._applied(batch, await verbs.apply(self._lane, changes, self._offer()))
+            except TryAgain as error:
+                log.warning("a batch is tried again: %s", error)
+                await asyncio.sleep(RETRY_PAUSE * min(attempt, 10))
+            except Refused as error:
+                await self._write_singly(batch, error)
+                return
+            else:
+                return
+        raise TryAgain(f"a batch was rolled back {RETRIES} times in a row")
+
+    async def _write_singly(self, batch: Batch, error: Refused) -> None:
+        """One of them cannot be written: the others must not suffer for it."""
+        if len(batch.attempts) == 1:
+            (attempt,) = batch.attempts.values()
+            log.error("what %s did was refused: %s", attempt, error)
+            self._refused(attempt, str(error))
+            return
+        for id in batch.attempts:
+            await self._write(batch.alone(id))

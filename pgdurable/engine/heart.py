@@ -1,0 +1,101 @@
+"""The heartbeat: a thread with a connection of its own.
+
+A thread, so that a handler which blocks the event loop does not look like a dead process. The connection
+also holds the presence lock of the worker: when the process dies, PostgreSQL sees its socket close and
+frees the lock, and others take over long before the lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+
+from pgdurable.store.query import query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+log = logging.getLogger("pgdurable.heart")
+
+KEEPALIVE: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 3000,
+    "application_name": "pgdurable heart",
+}
+
+
+class Heart:
+    """Renews the lease of one incarnation. Calls ``lost`` in the event loop, once, when it is not to be
+    renewed.
+    """
+
+    def __init__(self, dsn: str, worker: UUID, lease: float, lost: Callable[[str], None]) -> None:
+        self._dsn = dsn
+        self._worker = worker
+        self._interval = lease / 3
+        # Work stops before others may take it over: the fence would refuse its writes anyway, its side
+        # effects not.
+        self._patience = lease * 0.8
+        self._lost = lost
+        self._stop = threading.Event()
+        self._held = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._beat, name="pgdurable-heart", daemon=True)
+
+    async def start(self) -> None:
+        """Begin, and wait for the presence lock to be held or for the attempt to have failed."""
+        self._thread.start()
+        await self._held.wait()
+
+    async def stop(self) -> None:
+        """End without a call to ``lost``."""
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def _beat(self) -> None:
+        renewed = time.monotonic()
+        connection: psycopg.Connection | None = None
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                if connection is None or connection.closed:
+                    connection = self._open()
+                alive = self._renew(connection)
+            except psycopg.Error as error:
+                log.debug("heartbeat: %s", error)
+                connection = None
+                alive = time.monotonic() - renewed < self._patience
+                wait = 0.2
+            else:
+                renewed, wait = began, self._interval
+            self._say(self._held.set)
+            if not alive:
+                self._say(self._lost, "the lease of this worker could not be renewed")
+                break
+            self._stop.wait(wait)
+        if connection is not None:
+            connection.close()
+
+    def _open(self) -> psycopg.Connection:
+        connection = psycopg.connect(self._dsn, autocommit=True, **KEEPALIVE)  # type: ignore[arg-type]
+        connection.execute(query("take_presence"), [self._worker])
+        return connection
+
+    def _renew(self, connection: psycopg.Connection) -> bool:
+        row = connection.execute(query("heartbeat"), [self._worker]).fetchone()
+        return bool(row and row[0])
+
+    def _say(self, callback: Callable[..., None], *args: str) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:
+            self._stop.set()  # the loop is closed: the process is ending without having stopped us

@@ -1,0 +1,91 @@
+"""Where hints go: what a verb returned, to whoever in this process or another can use it.
+
+route     ready work             to our own claimer if it serves the route and has room, else to all
+notified  news for an invocation to the worker that runs it
+result    an invocation ended    to the process whose client waits
+abort     a lease was taken away to the worker that had it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pgdurable.engine.notifier import CHANNEL, channel_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pgdurable.engine.notifier import Notifier
+    from pgdurable.engine.registry import Registry
+    from pgdurable.engine.results import Results
+    from pgdurable.engine.worker import Worker
+    from pgdurable.store.rows import HintRow, NotificationRow
+
+
+class Hints:
+    """Passes hints on, and acts on those that arrive."""
+
+    def __init__(self, process: UUID, notifier: Notifier, results: Results, registry: Registry) -> None:
+        self._process = process
+        self._notifier = notifier
+        self._results = results
+        self._registry = registry
+        self.worker: Worker | None = None
+
+    def pass_on(self, hints: Iterable[HintRow]) -> None:
+        """Hints that a verb returned to this process."""
+        for hint in hints:
+            if hint.owner is None:
+                self._pass_on_route(hint.route or "")
+            elif hint.owner == self._process or (self.worker and hint.owner == self.worker.incarnation):
+                self._act(hint.type, hint.id)
+            else:
+                self._notifier.send(channel_of(hint.owner), f"{hint.type} {hint.id}")
+
+    def _pass_on_route(self, route: str) -> None:
+        if self.worker is not None and self.worker.serves(route) and self.worker.offer().room > 0:
+            self._wake_claimer()
+        else:
+            self._notifier.send(CHANNEL, f"route {route}")
+
+    def deliver(self, rows: Iterable[NotificationRow]) -> None:
+        """Notifications that a verb called by this process delivered."""
+        if self.worker is not None and self.worker.incarnation is not None:
+            self.worker.deliver(rows)
+
+    def heard(self, line: str) -> None:
+        """A line that another process sent."""
+        kind, _, subject = line.partition(" ")
+        if kind == "route":
+            if self.worker is not None and self.worker.serves(subject):
+                self._wake_claimer()
+        elif kind == "registry":
+            self._registry.changed()
+        else:
+            try:
+                self._act(kind, UUID(subject))
+            except ValueError:
+                return  # anybody may NOTIFY; what we do not understand is not for us
+
+    def returned(self) -> None:
+        """The listening connection is back: lines may have been missed."""
+        self._registry.changed()
+        if self.worker is not None and self.worker.incarnation is not None:
+            self._wake_claimer()
+            self.worker.missing.fetch_waiting()
+
+    def _act(self, kind: str, id: UUID | None) -> None:
+        if id is None:
+            return
+        if kind == "result":
+            self._results.announced(id)
+        elif self.worker is not None and self.worker.incarnation is not None:
+            if kind == "notified":
+                self.worker.missing.fetch(id)
+            elif kind == "abort":
+                self.worker.abort(id)
+
+    def _wake_claimer(self) -> None:
+        if self.worker is not None and self.worker.claimer is not None:
+            self.worker.claimer.wake()

@@ -1,0 +1,108 @@
+"""New invocations of this process's clients, admitted in batches.
+
+The id of an invocation is made before it is submitted, so submitting it again after a lost connection is
+harmless: the second time it is found to be there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from pgdurable.store import verbs
+from pgdurable.store.errors import OutcomeUnknown, StoreError, TryAgain, Unavailable, WorkerFenced
+from pgdurable.store.verbs import NO_CAPACITY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from pgdurable.store.lane import Lane
+    from pgdurable.store.rows import AdmissionRow, HintRow, StartRow, SubmissionRow, Submitted
+    from pgdurable.store.verbs import Capacity
+
+log = logging.getLogger("pgdurable.intake")
+
+RETRY_PAUSE: Final = 0.1
+Waiting = tuple["SubmissionRow", "asyncio.Future[AdmissionRow]"]
+
+
+class Intake:
+    """Submits what accumulated while the last call was under way."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        patience: float,
+        offer: Callable[[], Capacity],
+        started: Callable[[list[StartRow], dict[UUID, SubmissionRow]], None],
+        hinted: Callable[[list[HintRow]], None],
+    ) -> None:
+        self._lane = lane
+        self._patience = patience
+        self._offer = offer
+        self._started = started
+        self._hinted = hinted
+        self._open: list[Waiting] = []
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def submit(self, row: SubmissionRow) -> AdmissionRow:
+        """Admit one invocation; returns when that is committed. Raises a :exc:`StoreError`.
+
+        Cancelling the wait does not take the submission back.
+        """
+        future: asyncio.Future[AdmissionRow] = self._loop.create_future()
+        self._open.append((row, future))
+        self._wake.set()
+        return await future
+
+    async def run(self) -> None:
+        """Submit, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._open = self._open, []
+            await self._submit(batch)
+
+    async def _submit(self, batch: list[Waiting]) -> None:
+        try:
+            submitted = await self._persist([row for row, _ in batch])
+        except StoreError as error:
+            await self._submit_singly(batch, error)
+            return
+        for (_, future), admission in zip(batch, submitted.admissions, strict=True):
+            if not future.done():
+                future.set_result(admission)
+        if submitted.started:
+            self._started(submitted.started, {row.id: row for row, _ in batch})
+        if submitted.hints:
+            self._hinted(submitted.hints)
+
+    async def _persist(self, rows: list[SubmissionRow]) -> Submitted:
+        """Try until it is done, or PostgreSQL has been away for too long."""
+        until = self._loop.time() + self._patience
+        capacity = self._offer()
+        while True:
+            try:
+                return await verbs.submit(self._lane, rows, capacity)
+            except WorkerFenced:
+                capacity = NO_CAPACITY
+            except (Unavailable, OutcomeUnknown, TryAgain) as error:
+                if self._loop.time() > until:
+                    raise
+                log.debug("submitting again: %s", error)
+                # Whatever was started by the lost call is claimed like any other that is ready.
+                capacity = NO_CAPACITY
+                await asyncio.sleep(RETRY_PAUSE)
+
+    async def _submit_singly(self, batch: list[Waiting], error: StoreError) -> None:
+        """One of them may be what PostgreSQL does not take: find out which."""
+        if len(batch) > 1 and not isinstance(error, (Unavailable, OutcomeUnknown)):
+            for waiting in batch:
+                await self._submit([waiting])
+            return
+        for _, future in batch:
+            if not future.done():
+                future.set_exception(error)

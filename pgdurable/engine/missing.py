@@ -1,0 +1,66 @@
+"""Notifications that did not reach an attempt in memory: delivered by other processes, or announced to
+nobody.
+
+They are fetched when a hint says so, when a gap in the numbering shows it, and now and then for all that
+wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pgdurable.store import verbs
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pgdurable.engine.attempt import Attempt
+    from pgdurable.store.lane import Lane
+    from pgdurable.store.rows import NotificationRow
+
+
+class Missing:
+    """Fetches what attempts have not heard of, many at once."""
+
+    def __init__(self, lane: Lane, interval: float, attempts: dict[UUID, Attempt]) -> None:
+        self._lane = lane
+        self._interval = interval
+        self._attempts = attempts
+        self._wanted: set[UUID] = set()
+        self._wake = asyncio.Event()
+
+    def fetch(self, id: UUID) -> None:
+        """There is news for ``id``."""
+        if id in self._attempts:
+            self._wanted.add(id)
+            self._wake.set()
+
+    def fetch_waiting(self) -> None:
+        """There may be news for all that wait."""
+        self._wanted.update(
+            id for id, attempt in self._attempts.items() if attempt.execution.waiting_since is not None
+        )
+        if self._wanted:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Fetch, for ever. Raises a :exc:`StoreError` when the incarnation cannot go on."""
+        while True:
+            try:
+                async with asyncio.timeout(self._interval):
+                    await self._wake.wait()
+            except TimeoutError:
+                self.fetch_waiting()
+            self._wake.clear()
+            wanted, self._wanted = self._wanted, set()
+            heard = {id: self._attempts[id].heard for id in wanted if id in self._attempts}
+            if heard:
+                rows = await verbs.notifications_after(self._lane, list(heard), list(heard.values()))
+                self._deliver(rows)
+
+    def _deliver(self, rows: list[NotificationRow]) -> None:
+        for row in rows:
+            attempt = self._attempts.get(row.id)
+            if attempt is not None:
+                attempt.deliver(row)

@@ -1,0 +1,57 @@
+"""How an attempt ended, as a row for SQL. The retry policy is applied here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pgdurable.engine.retries import decide
+from pgdurable.store.rows import EndingRow
+from pgdurable_sdk.port import Completed, Suspended
+
+if TYPE_CHECKING:
+    from pgdurable.engine.attempt import Attempt
+    from pgdurable_sdk.port import Ending, Failed
+    from pgdurable_sdk.retry import InvocationRetryPolicy
+
+
+def ending_row(
+    attempt: Attempt, ending: Ending, default: InvocationRetryPolicy, size: int | None = None
+) -> EndingRow:
+    """The row of ``ending``. ``size`` is that of the stored journal, where the execution's would be wrong."""
+    seen = attempt.execution.seen
+    if size is None:
+        size = attempt.execution.journal_size
+    match ending:
+        case Completed(outcome, value):
+            return EndingRow(attempt.id, "complete", size, seen, outcome=outcome, value=value)
+        case Suspended(awaiting, seen):
+            return EndingRow(attempt.id, "suspend", size, seen, awaiting=awaiting)
+        case failed:
+            return _failed_row(attempt, failed, default, size, seen)
+
+
+def _failed_row(
+    attempt: Attempt, failed: Failed, default: InvocationRetryPolicy, size: int, seen: int
+) -> EndingRow:
+    own = attempt.handler.options.invocation_retry_policy
+    policy = own.over(default) if own is not None else default
+    decision = decide(failed, policy, attempt.row.retry_count, attempt.row.retry_size, size)
+    if decision.action == "kill":
+        value = msgspec.json.encode({"code": 500, "message": failed.message})
+        return EndingRow(attempt.id, "complete", size, seen, outcome="failure", value=value)
+    return EndingRow(
+        id=attempt.id,
+        type=decision.action,
+        position=size,
+        seen=seen,
+        delay=decision.delay if decision.action == "retry" else None,
+        retry_count=decision.failures,
+        code=failed.code,
+        message=failed.message,
+        stacktrace=failed.stacktrace,
+        related_index=failed.related_index,
+        related_name=failed.related_name,
+        related_type=failed.related_type,
+    )

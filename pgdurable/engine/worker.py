@@ -1,0 +1,322 @@
+"""The worker: runs handlers for one process, as one incarnation after the other.
+
+An incarnation is a random id with a lease. Whenever the database cannot say whether a batch was committed,
+or says that this worker was declared dead, the incarnation ends: all its attempts are dropped, what they
+had journaled stands, and the next incarnation takes the invocations up again. So there is one way to
+recover, and it is used every day.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from pgdurable.engine.absent import absent
+from pgdurable.engine.attempt import Attempt, start_of
+from pgdurable.engine.claimer import Claimer
+from pgdurable.engine.committer import Committer
+from pgdurable.engine.heart import Heart
+from pgdurable.engine.missing import Missing
+from pgdurable.engine.outcome import ending_row
+from pgdurable.engine.timers import Timers
+from pgdurable.store import verbs
+from pgdurable.store.errors import StoreError
+from pgdurable.store.lane import Lane
+from pgdurable.store.verbs import NO_CAPACITY, Capacity
+from pgdurable_sdk.exceptions import AttemptLost
+from pgdurable_sdk.port import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from pgdurable.config import Settings
+    from pgdurable.engine.batch import Batch
+    from pgdurable.engine.hints import Hints
+    from pgdurable.engine.listener import Listener
+    from pgdurable.engine.registry import Registry
+    from pgdurable.engine.results import Results
+    from pgdurable.store.rows import Applied, Fired, NotificationRow, StartRow, SubmissionRow
+    from pgdurable_sdk.handler import Handler
+    from pgdurable_sdk.port import Ending
+
+log = logging.getLogger("pgdurable.worker")
+
+REJOIN_PAUSE: Final = 0.2
+STRIDE: Final = 1 << 20  # attempt numbers that one offer may use up
+
+
+class Worker:
+    """Runs the handlers it is given. ``run`` until cancelled, after ``drain`` when there is time."""
+
+    def __init__(
+        self,
+        dsn: str,
+        settings: Settings,
+        handlers: dict[tuple[str, str], Handler],
+        registry: Registry,
+        results: Results,
+        hints: Hints,
+        listener: Listener,
+        name: str,
+        deployment_id: str,
+    ) -> None:
+        self.registry = registry
+        self.settings = settings
+        self.incarnation: UUID | None = None
+        self.committer: Committer
+        self.claimer: Claimer | None = None
+        self.missing: Missing
+        self._timers: Timers | None = None
+        self._dsn = dsn
+        self._handlers = handlers
+        self._routes = sorted({service for service, _ in handlers})
+        self._results = results
+        self._hints = hints
+        self._listener = listener
+        self._name = name
+        self._deployment_id = deployment_id
+        self._attempts: dict[UUID, Attempt] = {}
+        self._number = 1
+        self._draining = False
+        self._quiet = asyncio.Event()
+        self._state_lane = Lane(dsn, "state")
+        self._loop = asyncio.get_running_loop()
+
+    # -- incarnations --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve, incarnation after incarnation, until cancelled."""
+        while True:
+            try:
+                await self._live()
+            except* StoreError as group:
+                log.warning("starting over: %s", group.exceptions[0])
+            await asyncio.sleep(REJOIN_PAUSE)
+
+    async def _live(self) -> None:
+        worker = uuid4()
+        lanes = [Lane(self._dsn, purpose) for purpose in ("apply", "claim", "timers", "notifications")]
+        apply_lane, claim_lane, timer_lane, missing_lane = lanes
+        lost = asyncio.Event()
+        heart = Heart(self._dsn, worker, self.settings.lease, lambda reason: self._lost(lost, reason))
+        self.committer = Committer(apply_lane, self.offer, self._applied, self._refused)
+        self.claimer = Claimer(claim_lane, self._poll, self.offer, self.start_all)
+        self.missing = Missing(missing_lane, self.settings.missing_poll, self._attempts)
+        self._timers = Timers(timer_lane, self.settings.poll, self.offer, self._fired)
+        try:
+            await verbs.join_worker(
+                claim_lane,
+                worker,
+                self._name,
+                self._deployment_id,
+                self._routes,
+                timedelta(seconds=self.settings.lease),
+            )
+            await self._listener.listen_to(worker)
+            await heart.start()
+            self.incarnation = worker
+            async with asyncio.TaskGroup() as group:
+                for service in (self.committer, self.claimer, self._timers, self.missing):
+                    group.create_task(service.run())
+                group.create_task(self._watch_attempts())
+                group.create_task(_raise_when(lost))
+        finally:
+            self.incarnation = None
+            self._abandon_all()
+            self._listener.forget(worker)
+            await heart.stop()
+            await self._end(claim_lane, worker)
+            for lane in lanes:
+                await lane.close()
+
+    def _lost(self, lost: asyncio.Event, reason: str) -> None:
+        log.warning("%s", reason)
+        self._abandon_all()
+        lost.set()
+
+    async def _end(self, lane: Lane, worker: UUID) -> None:
+        """Give back at once what this incarnation ran; if that fails, others will find out."""
+        try:
+            self._hints.pass_on(await verbs.end_worker(lane, worker))
+        except StoreError as error:
+            log.debug("the incarnation could not be ended: %s", error)
+
+    def _poll(self) -> float:
+        return self.settings.poll_deaf if self._listener.deaf else self.settings.poll
+
+    # -- what it may be given ------------------------------------------------------------------------------
+
+    def offer(self) -> Capacity:
+        """The capacity that goes along with a call to the database."""
+        room = min(self.settings.resident - len(self._attempts), self.settings.offer)
+        if self.incarnation is None or self._draining:
+            room = 0
+        if self.incarnation is None:
+            return NO_CAPACITY
+        number = self._number
+        self._number += STRIDE
+        return Capacity(self.incarnation, self._routes, max(room, 0), number)
+
+    def serves(self, route: str) -> bool:
+        """Whether this worker takes work of ``route``."""
+        return route in self._routes
+
+    # -- attempts ------------------------------------------------------------------------------------------
+
+    def start_all(self, rows: Iterable[StartRow], inputs: dict[UUID, SubmissionRow] | None = None) -> None:
+        """Begin attempts that SQL has leased to this incarnation."""
+        for row in rows:
+            self._start(row, inputs.get(row.id) if inputs else None)
+
+    def _start(self, row: StartRow, input: SubmissionRow | None) -> None:
+        handler = self._handlers.get((row.service, row.handler))
+        attempt = Attempt(self, row, handler or absent(row.service, row.handler), start_of(row, input))
+        self._attempts[row.id] = attempt
+        attempt.task = self._loop.create_task(self._run(attempt))
+
+    async def _run(self, attempt: Attempt) -> None:
+        try:
+            ending = await attempt.execution.run()
+        except AttemptLost:
+            self._forget(attempt)
+            return
+        except Exception as error:
+            log.exception("a fault of pgdurable while running %s", attempt)
+            ending = Failed(code=500, message=f"{type(error).__name__}: {error}")
+        if attempt.lost:
+            self._forget(attempt)
+        else:
+            self._end_attempt(attempt, ending)
+
+    def _end_attempt(self, attempt: Attempt, ending: Ending, size: int | None = None) -> None:
+        batch = self.committer.open
+        row = ending_row(attempt, ending, self.settings.retry, size)
+        batch.enter(attempt).endings.append(row)
+        batch.ended.append((attempt, row))
+        if row.delay is not None:
+            batch.delays.append(row.delay.total_seconds())
+        self.committer.wake()
+
+    def _forget(self, attempt: Attempt) -> None:
+        if self._attempts.get(attempt.id) is attempt:
+            del self._attempts[attempt.id]
+            if self.claimer is not None and self.claimer.starved:
+                self.claimer.wake()
+        if not self._attempts:
+            self._quiet.set()
+
+    def abort(self, id: UUID) -> None:
+        """The lease of an attempt is gone: stop it as soon as it awaits something."""
+        attempt = self._attempts.get(id)
+        if attempt is not None:
+            self._drop(attempt)
+
+    def _drop(self, attempt: Attempt) -> None:
+        attempt.lost = True
+        self._forget(attempt)
+        if attempt.task is not None:
+            attempt.task.cancel()
+
+    def _abandon_all(self) -> None:
+        for attempt in list(self._attempts.values()):
+            self._drop(attempt)
+
+    # -- what came of a batch ------------------------------------------------------------------------------
+
+    def _applied(self, batch: Batch, applied: Applied) -> None:
+        for id in applied.fenced:
+            self._drop(batch.attempts[id])
+        for attempt, row in batch.ended:
+            self._forget(attempt)
+            if row.type == "complete" and not attempt.lost and row.outcome is not None:
+                self._results.resolve(row.id, row.outcome, row.value)
+        if batch.delays and self._timers is not None:
+            self._timers.expect(self._loop.time() + min(batch.delays))
+        self.deliver(applied.delivered)
+        self.start_all(
+            applied.started, {call.id: call for call in batch.changes.calls} if applied.started else None
+        )
+        self._hints.pass_on(applied.hints)
+
+    def _fired(self, fired: Fired) -> None:
+        self.deliver(fired.delivered)
+        self.start_all(fired.started)
+        self._hints.pass_on(fired.hints)
+
+    def _refused(self, attempt: Attempt, message: str) -> None:
+        """PostgreSQL does not take what this attempt wrote; what it had written before stands."""
+        if not attempt.lost:
+            self._drop(attempt)
+            self._attempts[attempt.id] = attempt
+            failed = Failed(code=500, message=f"the database refused what the handler did: {message}")
+            self._end_attempt(attempt, failed, size=len(attempt.row.entries or (None,)))
+
+    def deliver(self, rows: Iterable[NotificationRow]) -> None:
+        """Hand notifications to the attempts they are for; those of others are for their workers to fetch."""
+        for row in rows:
+            attempt = self._attempts.get(row.id)
+            if attempt is not None and not attempt.deliver(row):
+                self.missing.fetch(row.id)
+
+    async def read_state(self, service: str, key: str, name: str) -> bytes | None:
+        """Committed state, for lazy reads."""
+        return await verbs.state_value(self._state_lane, service, key, name)
+
+    async def read_state_names(self, service: str, key: str) -> list[str]:
+        """The names in the committed state."""
+        return await verbs.state_names(self._state_lane, service, key)
+
+    # -- memory and time -----------------------------------------------------------------------------------
+
+    async def _watch_attempts(self) -> None:
+        """Journal the begin of slow steps; suspend those that wait too long, sooner when memory gets
+        scarce.
+        """
+        while True:
+            await asyncio.sleep(self.settings.slow_run / 2)
+            if not self._attempts:
+                continue
+            now = self._loop.time()
+            patience = 0.0 if self._draining else self._patience()
+            for attempt in list(self._attempts.values()):
+                execution = attempt.execution
+                execution.note_slow_runs()
+                since = execution.waiting_since
+                if since is not None and now - since >= patience:
+                    execution.suspend()
+
+    def _patience(self) -> float:
+        """How long a handler may wait in memory: the inactivity timeout, less when three quarters are
+        taken.
+        """
+        full = len(self._attempts) / self.settings.resident
+        if full < 0.75:
+            return self.settings.inactivity_timeout
+        return self.settings.inactivity_timeout * max(0.0, 1.0 - full) * 0.01
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Take nothing more, and let what runs finish or suspend, for a while."""
+        self._draining = True
+        self._quiet.clear()
+        if not self._attempts:
+            return
+        log.info("waiting for %d invocations to finish or suspend", len(self._attempts))
+        try:
+            async with asyncio.timeout(self.settings.drain):
+                await self._quiet.wait()
+        except TimeoutError:
+            log.info(
+                "%d invocations are given back; they go on elsewhere, or when a worker is back",
+                len(self._attempts),
+            )
+
+
+async def _raise_when(lost: asyncio.Event) -> None:
+    await lost.wait()
+    raise StoreError("the lease of this worker is lost")

@@ -1,0 +1,79 @@
+"""What can go wrong between the engine and PostgreSQL.
+
+    StoreError
+     +-- Unavailable           no connection; nothing was done
+     +-- OutcomeUnknown        the connection broke under a call: done or not done, nobody can say
+     +-- TryAgain              rolled back by PostgreSQL for a passing reason: the same call may succeed
+     +-- WorkerFenced          PD001, this worker was declared dead
+     +-- ServiceTypeChanged    PD002
+     +-- BadInvocationId       PD003
+     +-- Refused               any other error PostgreSQL reports: a fault of ours or of its set-up
+
+One code per condition, nothing is told by the text of a message. ``sql/README.md`` has the table of codes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import asyncpg
+
+
+class StoreError(Exception):
+    """Base of all errors of the store."""
+
+
+class Unavailable(StoreError):
+    """PostgreSQL cannot be reached, or is starting or stopping. Nothing was done."""
+
+
+class OutcomeUnknown(StoreError):
+    """The connection broke while a call was under way: it may or may not have been committed."""
+
+
+class TryAgain(StoreError):
+    """PostgreSQL rolled the call back for a passing reason."""
+
+
+class WorkerFenced(StoreError):
+    """This incarnation of the worker was declared dead; what it ran is running elsewhere."""
+
+
+class ServiceTypeChanged(StoreError):
+    """A service was registered before with another type."""
+
+
+class BadInvocationId(StoreError):
+    """The text is not the id of an invocation."""
+
+
+class Refused(StoreError):
+    """PostgreSQL refused the call."""
+
+
+BY_SQLSTATE: Final[dict[str, type[StoreError]]] = {
+    "PD001": WorkerFenced,
+    "PD002": ServiceTypeChanged,
+    "PD003": BadInvocationId,
+    "40001": TryAgain,  # serialization_failure
+    "40P01": TryAgain,  # deadlock_detected
+    "55P03": TryAgain,  # lock_not_available
+    "57014": TryAgain,  # query_canceled
+    "0A000": TryAgain,  # cached plan must not change result type: a migration went by
+    "53100": TryAgain,  # disk_full
+    "53200": TryAgain,  # out_of_memory
+}
+
+# The server says these and then closes the connection; the call itself was rolled back.
+CLOSING: Final = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
+
+
+def translate(error: Exception) -> StoreError:
+    """The error of ours for one of the driver's that was raised by a call."""
+    if isinstance(error, asyncpg.PostgresError):
+        code = str(error.sqlstate or "")
+        message = f"{error} (SQLSTATE {code})"
+        if code in CLOSING or code.startswith("08"):
+            return OutcomeUnknown(message)
+        return BY_SQLSTATE.get(code, Refused)(message)
+    return OutcomeUnknown(f"the connection to PostgreSQL was lost: {error}")

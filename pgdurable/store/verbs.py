@@ -1,0 +1,205 @@
+"""The verbs, typed: one method per SQL function, arrays in and out, one round trip each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pgdurable.store.query import query
+from pgdurable.store.rows import (
+    AdmissionRow,
+    AnswerRow,
+    Applied,
+    AwaitedRow,
+    Fired,
+    HandlerRow,
+    HintRow,
+    JournalRow,
+    NotificationRow,
+    ResultRow,
+    Signalled,
+    StartRow,
+    Submitted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+    from uuid import UUID
+
+    from pgdurable.store.lane import Lane
+    from pgdurable.store.rows import (
+        AttachRow,
+        EndingRow,
+        EntryRow,
+        LeaseRow,
+        NoticeRow,
+        PromiseUseRow,
+        SignalRow,
+        StateWriteRow,
+        SubmissionRow,
+    )
+
+
+class Capacity:
+    """What a worker may be given in passing: the routes it serves and the attempts it has room for."""
+
+    __slots__ = ("attempt", "room", "routes", "worker")
+
+    def __init__(self, worker: UUID | None, routes: Sequence[str], room: int, attempt: int) -> None:
+        self.worker = worker
+        self.routes = routes
+        self.room = room
+        self.attempt = attempt
+
+
+NO_CAPACITY = Capacity(None, (), 0, 0)
+
+
+class Changes:
+    """What the handlers of one worker did since the last ``apply``."""
+
+    __slots__ = ("attaches", "calls", "endings", "entries", "leases", "notices", "promises", "state")
+
+    def __init__(self) -> None:
+        self.leases: list[LeaseRow] = []
+        self.entries: list[EntryRow] = []
+        self.calls: list[SubmissionRow] = []
+        self.state: list[StateWriteRow] = []
+        self.promises: list[PromiseUseRow] = []
+        self.attaches: list[AttachRow] = []
+        self.notices: list[NoticeRow] = []
+        self.endings: list[EndingRow] = []
+
+
+async def submit(lane: Lane, new: Sequence[SubmissionRow], capacity: Capacity) -> Submitted:
+    """Admit new invocations; those that ``capacity`` allows come back started."""
+    admissions, started, hints = await lane.row(
+        query("submit"), new, capacity.worker, capacity.routes, capacity.room, capacity.attempt
+    )
+    return Submitted([AdmissionRow(*row) for row in admissions], _starts(started), _hints(hints))
+
+
+async def claim(lane: Lane, capacity: Capacity) -> list[StartRow]:
+    """Take ready invocations, with everything needed to run them."""
+    record = await lane.row(query("claim"), capacity.worker, capacity.routes, capacity.room, capacity.attempt)
+    return _starts(record[0])
+
+
+async def apply(lane: Lane, changes: Changes, capacity: Capacity) -> Applied:
+    """Commit what handlers did. Raises :exc:`WorkerFenced` when this worker was declared dead."""
+    fenced, delivered, started, hints = await lane.row(
+        query("apply"),
+        capacity.worker,
+        changes.leases,
+        changes.entries,
+        changes.calls,
+        changes.state,
+        changes.promises,
+        changes.attaches,
+        changes.notices,
+        changes.endings,
+        capacity.routes,
+        capacity.room,
+        capacity.attempt,
+    )
+    return Applied(fenced or [], _notifications(delivered), _starts(started), _hints(hints))
+
+
+async def signal(lane: Lane, signals: Sequence[SignalRow]) -> Signalled:
+    """Reach live invocations from outside: resolve, cancel, kill, pause, resume."""
+    answers, delivered, hints = await lane.row(query("signal"), signals)
+    return Signalled([AnswerRow(*row) for row in answers or ()], _notifications(delivered), _hints(hints))
+
+
+async def fire_timers(lane: Lane, limit: int, capacity: Capacity) -> Fired:
+    """Fire due timers, at most ``limit``; ``next_in`` is seconds until the next one is due."""
+    fired, next_in, delivered, started, hints = await lane.row(
+        query("fire_timers"), limit, capacity.worker, capacity.routes, capacity.room, capacity.attempt
+    )
+    return Fired(fired, next_in, _notifications(delivered), _starts(started), _hints(hints))
+
+
+async def reap_workers(lane: Lane) -> tuple[list[UUID], list[HintRow]]:
+    """End workers that are gone; what they ran is ready again."""
+    reaped, hints = await lane.row(query("reap_workers"))
+    return reaped or [], _hints(hints)
+
+
+async def sweep(lane: Lane, after: UUID | None, limit: int) -> tuple[UUID | None, int]:
+    """Expire a stretch of old invocations; returns where the next begins (None: done) and how many went."""
+    cursor, expired = await lane.row(query("sweep"), after, limit)
+    return cursor, expired
+
+
+async def results(lane: Lane, ids: Sequence[UUID]) -> list[ResultRow]:
+    """The results of those of ``ids`` that are completed."""
+    return [ResultRow(*row) for row in await lane.rows(query("results"), ids)]
+
+
+async def await_result(lane: Lane, id: UUID, origin: UUID | None) -> AwaitedRow:
+    """Where an invocation stands; with ``origin``, that process is told when it completes."""
+    return AwaitedRow(*await lane.row(query("await_result"), id, origin))
+
+
+async def notifications_after(lane: Lane, ids: Sequence[UUID], seqs: Sequence[int]) -> list[NotificationRow]:
+    """Notifications of running invocations beyond those their attempts have heard of."""
+    return _notifications(await lane.rows(query("notifications_after"), ids, seqs))
+
+
+async def join_worker(
+    lane: Lane, id: UUID, name: str, deployment_id: str | None, services: Sequence[str], lease: timedelta
+) -> None:
+    """Begin an incarnation."""
+    await lane.row(query("join_worker"), id, name, deployment_id, services, lease)
+
+
+async def end_worker(lane: Lane, id: UUID) -> list[HintRow]:
+    """End an incarnation; what it still runs is ready again."""
+    return _hints((await lane.row(query("end_worker"), id))[0])
+
+
+async def notify(lane: Lane, channels: Sequence[str], payloads: Sequence[str]) -> None:
+    """Send wake-ups, each a channel and a payload of under 8000 bytes."""
+    await lane.rows(query("notify"), channels, payloads)
+
+
+async def register(lane: Lane, deployment_id: str, endpoint: str, metadata: str, services: str) -> None:
+    """Announce a deployment and its services (JSON). Raises :exc:`ServiceTypeChanged`."""
+    await lane.row(query("register"), deployment_id, endpoint, metadata, services)
+
+
+async def handlers(lane: Lane) -> list[HandlerRow]:
+    """All handlers that are registered."""
+    return [HandlerRow(*row) for row in await lane.rows(query("handlers"))]
+
+
+async def state_value(lane: Lane, service: str, key: str, name: str) -> bytes | None:
+    """One value of an object's state."""
+    found = await lane.rows(query("state_value"), service, key, name)
+    return found[0][0] if found else None
+
+
+async def state_names(lane: Lane, service: str, key: str) -> list[str]:
+    """The names in an object's state."""
+    return [row[0] for row in await lane.rows(query("state_names"), service, key)]
+
+
+def _starts(records: Any) -> list[StartRow]:
+    return [_start(record) for record in records] if records else []
+
+
+def _start(record: Any) -> StartRow:
+    start = StartRow(*record)
+    return start._replace(
+        entries=None if start.entries is None else [JournalRow(*row) for row in start.entries],
+        notifications=_notifications(start.notifications),
+        state=[(name, value) for name, value in start.state or ()],
+    )
+
+
+def _notifications(records: Any) -> list[NotificationRow]:
+    return [NotificationRow(*row) for row in records] if records else []
+
+
+def _hints(records: Any) -> list[HintRow]:
+    return [HintRow(*row) for row in records] if records else []

@@ -1,0 +1,1 @@
+select pgdurable.cancel($1) as answer

@@ -1,0 +1,1 @@
+select pgdurable.kill($1) as answer

@@ -1,0 +1,1 @@
+select pgdurable.pause($1) as answer

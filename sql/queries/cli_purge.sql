@@ -1,0 +1,1 @@
+select pgdurable.purge($1) as answer

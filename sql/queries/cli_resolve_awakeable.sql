@@ -1,0 +1,1 @@
+select pgdurable.resolve_awakeable($1, bytes => $2::bytea) as answer

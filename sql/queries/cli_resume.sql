@@ -1,0 +1,1 @@
+select pgdurable.resume($1) as answer

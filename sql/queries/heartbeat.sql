@@ -1,0 +1,1 @@
+select pgdurable_engine.heartbeat(%s::uuid)

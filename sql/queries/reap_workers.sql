@@ -1,0 +1,1 @@
+select reaped, hints from pgdurable_engine.reap_workers()

@@ -1,0 +1,1 @@
+select id, outcome::text as outcome, value from pgdurable_engine.results($1::uuid[])

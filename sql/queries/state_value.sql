@@ -1,0 +1,1 @@
+select s.value from pgdurable_engine.state s where s.service = $1 and s.key = $2 and s.name = $3

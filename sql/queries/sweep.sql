@@ -1,0 +1,1 @@
+select cursor, expired from pgdurable_engine.sweep($1::uuid, $2::int)
