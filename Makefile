@@ -1,4 +1,4 @@
-# Needs: a python3 of 3.11 or newer with venv, or uv. Everything else comes from uv.lock into .venv.
+# Needs: a Python from 3.11 to 3.14 with venv, or uv. Everything else comes from uv.lock into .venv.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -57,11 +57,11 @@ clean: ## remove .venv and every cache (the dev database in .pgdurable stays)
 # One recipe makes the environment: with the uv of the machine where there is one, else with a python and pip.
 .venv/bin/uv:
 	@if command -v uv >/dev/null; then \
-		uv venv --quiet --allow-existing --seed --python '>=3.11' .venv; \
+		uv venv --quiet --allow-existing --seed --python '>=3.11,<3.15' .venv; \
 	else \
 		for python in $(PYTHONS) none; do \
-			if [ $$python = none ]; then echo 'pgdurable needs Python 3.11 or newer (or uv) on the PATH' >&2; exit 1; fi; \
-			if $$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; \
+			if [ $$python = none ]; then echo 'pgdurable needs a Python from 3.11 to 3.14 with venv, or uv, on the PATH' >&2; exit 1; fi; \
+			if $$python -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then break; fi; \
 		done; \
 		echo "creating .venv with $$($$python --version)"; \
 		$$python -m venv .venv; \

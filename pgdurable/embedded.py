@@ -169,7 +169,9 @@ class EmbeddedPostgres:
         with self._exclusively():
             alone = self._release()
             postmaster = Postmaster.read(self.data_dir)
-            if alone and postmaster is not None and postmaster.alive():
+            if not alone:
+                self._disown()
+            elif postmaster is not None and postmaster.alive():
                 self._shut_down(postmaster.pid, signal.SIGINT if mode == "fast" else signal.SIGQUIT)
 
     def __enter__(self) -> Self:
@@ -340,6 +342,12 @@ class EmbeddedPostgres:
                     return
                 time.sleep(POLL_SECONDS)
         raise EmbeddedPostgresError(f"PostgreSQL (pid {pid}) does not stop, see {self.log_file}")
+
+    def _disown(self) -> None:
+        """Somebody else will stop it. Popen has no word for that: it warns of a forgotten child."""
+        if self._child is not None:
+            self._child.returncode = 0
+            self._child = None
 
     def _gone(self, pid: int, child: subprocess.Popen[bytes] | None) -> bool:
         """Somebody else's child stays a zombie until its parent looks; its pid file is gone at once."""
