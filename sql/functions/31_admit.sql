@@ -8,11 +8,14 @@ create or replace function pgdurable_engine.admit(
 language plpgsql
 as $$
 begin
+    -- Locked, or of two that come at once the second would expire what the first has just admitted.
     perform pgdurable_engine.expire(array(
-        select s.id
+        select i.id
         from unnest(p_new) s
         join pgdurable_engine.invocation i on i.id = s.id
         where i.status = 'completed' and i.completed_at + make_interval(secs => i.retention) <= p_now
+        order by i.id
+        for update of i
     ));
 
     with new as (

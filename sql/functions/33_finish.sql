@@ -19,7 +19,8 @@ begin
         from (select * from unnest(p_finished) u order by u.id) f
         left join pgdurable_engine.running r on r.id = f.id
         where i.id = f.id and i.status <> 'completed'
-        returning i.id, i.handler_type, i.key, i.caller_id, i.caller_index, i.origin, i.retention, i.idempotency_key,
+        returning i.id, i.handler_type, i.key, i.caller_id, i.caller_index, i.origin, i.retention, i.journal_retention,
+            i.idempotency_key,
             coalesce(f.index, (select max(j.index) + 1 from pgdurable_engine.journal j where j.id = i.id)) as index,
             f.outcome, f.value, coalesce(f.seen, i.notified) as seen
     ), outputs as (
@@ -27,8 +28,13 @@ begin
         select d.id, d.index, 1025, d.seen, d.outcome, d.value, p_now from done d
     ), kept as (
         insert into pgdurable_engine.expiry (expires_at, id)
-        select p_now + make_interval(secs => d.retention), d.id
+        select p_now + make_interval(secs => k.seconds), d.id
         from done d
+        cross join lateral (
+            select d.retention as seconds
+            union all
+            select d.journal_retention where d.journal_retention < d.retention
+        ) k
         where d.idempotency_key is not null or d.handler_type = 'workflow'
         on conflict do nothing
     ), told as (

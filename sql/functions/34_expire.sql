@@ -10,6 +10,7 @@ begin
     if cardinality(p_ids) = 0 then
         return 0;
     end if;
+    perform pgdurable_engine.drop_timers(p_ids);
     delete from pgdurable_engine.journal j where j.id = any (p_ids);
     delete from pgdurable_engine.notification n where n.id = any (p_ids);
     delete from pgdurable_engine.event e where e.id = any (p_ids);
@@ -31,4 +32,33 @@ begin
         where p.service = w.service and p.key = w.key;
     end if;
     return v_gone;
+end $$;
+
+-- The journal goes before the result: all entries but the output, which is the last.
+create or replace function pgdurable_engine.expire_journals(p_ids uuid[]) returns void
+language plpgsql
+as $$
+begin
+    if cardinality(p_ids) = 0 then
+        return;
+    end if;
+    perform pgdurable_engine.drop_timers(p_ids);
+    delete from pgdurable_engine.journal j
+    where j.id = any (p_ids)
+        and j.index < (select max(x.index) from pgdurable_engine.journal x where x.id = j.id);
+    delete from pgdurable_engine.notification n where n.id = any (p_ids);
+    delete from pgdurable_engine.event e where e.id = any (p_ids);
+end $$;
+
+-- Timers that nobody waits for any more: a derived id may be used again, and they would fire in its new life.
+create or replace function pgdurable_engine.drop_timers(p_ids uuid[]) returns void
+language plpgsql
+as $$
+begin
+    delete from pgdurable_engine.timer t using pgdurable_engine.journal j
+    where j.id = any (p_ids) and j.type = 1036
+        and t.fire_at = j.wake_at and t.id = j.id and t.index = j.index;
+    delete from pgdurable_engine.timer t using pgdurable_engine.invocation i
+    where i.id = any (p_ids) and i.start_at is not null
+        and t.fire_at = i.start_at and t.id = i.id and t.index = 0;
 end $$;

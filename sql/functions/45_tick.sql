@@ -133,12 +133,13 @@ create or replace function pgdurable_engine.sweep(
 language plpgsql
 as $$
 declare
-    v_now  timestamptz := pgdurable_engine.clock();
-    v_old  uuid[];
-    v_seen uuid[];
+    v_now      timestamptz := pgdurable_engine.clock();
+    v_old      uuid[];
+    v_outlived uuid[];
+    v_seen     uuid[];
 begin
     with stretch as (
-        select i.id, i.status, i.completed_at, i.retention, i.idempotency_key, i.handler_type
+        select i.id, i.status, i.completed_at, i.retention, i.journal_retention, i.idempotency_key, i.handler_type
         from pgdurable_engine.invocation i
         where p_after is null or i.id > p_after
         order by i.id
@@ -149,10 +150,16 @@ begin
         array_agg(s.id) filter (
             where s.status = 'completed' and s.idempotency_key is null and s.handler_type <> 'workflow'
                 and s.completed_at + make_interval(secs => greatest(s.retention, 60)) <= v_now
+        ),
+        array_agg(s.id) filter (
+            where s.status = 'completed' and s.idempotency_key is null and s.handler_type <> 'workflow'
+                and s.journal_retention < s.retention
+                and s.completed_at + make_interval(secs => greatest(s.journal_retention, 60)) <= v_now
         )
-    into v_seen, v_old
+    into v_seen, v_old, v_outlived
     from stretch s;
     expired := pgdurable_engine.expire_completed(coalesce(v_old, '{}'));
+    perform pgdurable_engine.expire_completed_journals(coalesce(v_outlived, '{}'));
     cursor := case when cardinality(v_seen) = p_limit then v_seen[p_limit] end;
 
     with due as (
@@ -165,6 +172,7 @@ begin
     )
     select array_agg(d.id) into v_old from due d;
     expired := expired + pgdurable_engine.expire_completed(coalesce(v_old, '{}'));
+    perform pgdurable_engine.expire_completed_journals(coalesce(v_old, '{}'));
 end $$;
 
 -- Those of p_ids whose retention is over; an id may have been used again since.
@@ -175,6 +183,20 @@ as $$
         select i.id from pgdurable_engine.invocation i
         where i.id = any (p_ids) and i.status = 'completed'
             and i.completed_at + make_interval(secs => i.retention) <= pgdurable_engine.clock()
+        order by i.id
+        for update skip locked
+    ))
+$$;
+
+-- Those of p_ids whose result is kept for longer than their journal, and whose journal is over and still there.
+create or replace function pgdurable_engine.expire_completed_journals(p_ids uuid[]) returns void
+language sql
+as $$
+    select pgdurable_engine.expire_journals(array(
+        select i.id from pgdurable_engine.invocation i
+        where i.id = any (p_ids) and i.status = 'completed'
+            and i.completed_at + make_interval(secs => i.journal_retention) <= pgdurable_engine.clock()
+            and exists (select from pgdurable_engine.journal j where j.id = i.id and j.index = 0)
         order by i.id
         for update skip locked
     ))
