@@ -133,19 +133,27 @@ as $$
         )
         when t.type = 'Output' then json_build_object('result', r.result, 'name', coalesce(p_entry.name, ''))
         when t.type in ('GetLazyState', 'GetPromise', 'PeekPromise') then json_build_object(
-            'key', p_entry.name, 'completion_id', p_entry.index, 'result', r.result, 'name', ''
+            'key', p_entry.name, 'completion_id', p_entry.index, 'result', r.result,
+            'name', coalesce(d.detail ->> 'name', '')
         )
         when t.type = 'SetState' then json_build_object(
             'key', p_entry.name,
-            'value', case when not p_short then pgdurable_engine.bytes_json(coalesce(p_entry.value, '')) end, 'name', ''
+            'value', case when not p_short then pgdurable_engine.bytes_json(coalesce(p_entry.value, '')) end,
+            'name', coalesce(d.detail ->> 'name', '')
         )
-        when t.type = 'ClearState' then json_build_object('key', p_entry.name, 'name', '')
+        when t.type = 'ClearState' then json_build_object(
+            'key', p_entry.name, 'name', coalesce(d.detail ->> 'name', '')
+        )
         when t.type = 'GetLazyStateKeys' then json_build_object(
-            'completion_id', p_entry.index, 'state_keys', pgdurable_engine.utf8_json(p_entry.value), 'name', ''
+            'completion_id', p_entry.index, 'state_keys', pgdurable_engine.utf8_json(p_entry.value),
+            'name', coalesce(d.detail ->> 'name', '')
         )
-        when t.type = 'GetEagerState' then json_build_object('key', p_entry.name, 'result', r.result, 'name', '')
+        when t.type = 'GetEagerState' then json_build_object(
+            'key', p_entry.name, 'result', r.result, 'name', coalesce(d.detail ->> 'name', '')
+        )
         when t.type = 'GetEagerStateKeys' then json_build_object(
-            'state_keys', pgdurable_engine.utf8_json(p_entry.value), 'name', ''
+            'state_keys', pgdurable_engine.utf8_json(p_entry.value),
+            'name', coalesce(d.detail ->> 'name', '')
         )
         when t.type = 'CompletePromise' then json_build_object(
             'key', p_entry.name, 'value', r.result, 'completion_id', p_entry.index, 'name', ''
@@ -185,7 +193,7 @@ as $$
             'target', json_build_object('InvocationId', pgdurable.invocation_id(p_entry.target_id)),
             'completion_id', p_entry.index, 'result', r.result, 'name', coalesce(p_entry.name, '')
         )
-        else json_build_object('name', coalesce(p_entry.name, ''))
+        else json_build_object('name', coalesce(d.detail ->> 'name', p_entry.name, ''))
     end)))
     from (select pgdurable_engine.entry_type(p_entry.type)) t (type)
     cross join (select pgdurable_engine.utf8_json(convert_to(p_entry.detail, 'UTF8'))) d (detail)
