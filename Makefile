@@ -26,12 +26,12 @@ test: .venv/.dev ## run all tests on an embedded PostgreSQL 18 (PGDURABLE_TEST_P
 	@exec $(BIN)/python -m pytest -n auto $(ARGS)
 
 .PHONY: check
-check: .venv/.dev ## everything that reads the code without running it
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/pyright
-	$(BIN)/lint-imports
+check: .venv/.dev ## everything that reads the code without running it; each tool has its say
+	@failed=; \
+	for tool in 'ruff format --check .' 'ruff check .' mypy pyright lint-imports; do \
+		echo "--- $$tool"; $(BIN)/$$tool || failed="$$failed $${tool%% *}"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "--- failed:$$failed" >&2; exit 1; fi
 
 .PHONY: fmt
 fmt: .venv/.dev ## format, and fix what can be fixed
