@@ -96,7 +96,8 @@ begin
         where s.type = 'pause' and i.status = 'invoked'
     );
     if cardinality(v_taken) > 0 then
-        select hints || l.hints into hints from pgdurable_engine.leave(v_taken) l;
+        select l.hints into v_hints from pgdurable_engine.leave(v_taken) l;
+        hints := hints || v_hints;
         update pgdurable_engine.invocation i set status = 'paused', modified_at = v_now where i.id = any (v_taken);
         update pgdurable_engine.failure f set next_retry_at = null where f.id = any (v_taken);
     end if;
