@@ -41,7 +41,10 @@ select
     i.deployment_id as pinned_deployment_id,
     null::int as pinned_service_protocol_version,
     nullif(split_part(i.trace_parent, '-', 2), '') as trace_id,
-    (select count(*) from pgdurable_engine.journal j where j.id = i.id)::int + i.notified as journal_size,
+    (
+        (select count(*) from pgdurable_engine.journal j where j.id = i.id)
+        + (select count(*) from pgdurable_engine.notification n where n.id = i.id)
+    )::int as journal_size,
     (select count(*) from pgdurable_engine.journal j where j.id = i.id)::int as journal_commands_size,
     i.created_at,
     null::text as created_using_restate_version,
