@@ -15,12 +15,9 @@ as $$ select hashtextextended(p_worker::text, 9070) $$;
 create or replace function pgdurable_engine.lock_keys(p_locks bigint[]) returns void
 language plpgsql
 as $$
-declare
-    v_lock bigint;
 begin
-    for v_lock in select distinct l from unnest(p_locks) l where l is not null order by 1 loop
-        perform pg_advisory_xact_lock(v_lock);
-    end loop;
+    perform pg_advisory_xact_lock(x.lock)
+    from (select distinct l as lock from unnest(p_locks) l where l is not null order by l offset 0) x;
 end $$;
 
 -- The fence: while this transaction lives, nobody can declare the worker dead. Raises PD001 when somebody has.

@@ -7,6 +7,11 @@ create or replace function pgdurable_engine.admit(
 )
 language plpgsql
 as $$
+declare
+    v_new       pgdurable_engine.submission[];
+    v_exclusive uuid[];
+    v_delayed   uuid[];
+    v_inboxed   uuid[] := '{}';
 begin
     -- Locked, or of two that come at once the second would expire what the first has just admitted.
     perform pgdurable_engine.expire(array(
@@ -18,21 +23,43 @@ begin
         for update of i
     ));
 
-    with new as (
-        select distinct on (s.id) s.*
-        from unnest(p_new) with ordinality s
-        where not exists (select from pgdurable_engine.invocation i where i.id = s.id)
-        order by s.id, s.ordinality
-    ), holders as (
-        -- Whoever comes first to a free key holds it.
-        insert into pgdurable_engine.key_holder (service, key, id)
-        select distinct on (n.service, n.key) n.service, n.key, n.id
-        from new n
-        where n.handler_type = 'exclusive' and n.delay is null
-        order by n.service, n.key, n.ordinality
-        on conflict do nothing
-        returning id
-    ), born as (
+    -- What is there already, or comes twice, is not new.
+    v_new := array(
+        select s.new
+        from (
+            select distinct on (n.id)
+                n.ordinality,
+                row(
+                    n.id, n.service, n.handler, n.key, n.handler_type, n.input, n.headers, n.idempotency_key, n.delay,
+                    n.caller_id, n.caller_index, n.origin, n.retention, n.journal_retention, n.trace_parent
+                )::pgdurable_engine.submission as new
+            from unnest(p_new) with ordinality n
+            where not exists (select from pgdurable_engine.invocation i where i.id = n.id)
+            order by n.id, n.ordinality
+        ) s
+        order by s.ordinality
+    );
+    select
+        coalesce(array_agg(n.id) filter (where n.handler_type = 'exclusive' and n.delay is null), '{}'),
+        coalesce(array_agg(n.id) filter (where n.delay is not null), '{}')
+    into v_exclusive, v_delayed
+    from unnest(v_new) n;
+
+    -- Whoever comes first to a free key holds it, the others wait.
+    if cardinality(v_exclusive) > 0 then
+        with held as (
+            insert into pgdurable_engine.key_holder (service, key, id)
+            select distinct on (n.service, n.key) n.service, n.key, n.id
+            from unnest(v_new) with ordinality n
+            where n.id = any (v_exclusive)
+            order by n.service, n.key, n.ordinality
+            on conflict do nothing
+            returning id
+        )
+        select array(select unnest(v_exclusive) except select h.id from held h) into v_inboxed;
+    end if;
+
+    with born as (
         insert into pgdurable_engine.invocation (
             id, service, handler, key, handler_type, status, caller_id, caller_index, origin, idempotency_key,
             retention, journal_retention, created_at, modified_at, inboxed_at, start_at, trace_parent
@@ -41,22 +68,25 @@ begin
             n.id, n.service, n.handler, n.key, n.handler_type,
             case
                 when n.delay is not null then 'scheduled'
-                when n.handler_type = 'exclusive' and h.id is null then 'inboxed'
+                when n.id = any (v_inboxed) then 'inboxed'
                 else 'invoked'
             end::pgdurable_engine.invocation_status,
             n.caller_id, n.caller_index, n.origin, n.idempotency_key, n.retention, n.journal_retention, p_now, p_now,
-            case when n.delay is null and n.handler_type = 'exclusive' and h.id is null then p_now end,
-            p_now + n.delay, n.trace_parent
-        from new n
-        left join holders h on h.id = n.id
+            case when n.id = any (v_inboxed) then p_now end, p_now + n.delay, n.trace_parent
+        from unnest(v_new) n
         order by n.id
         on conflict (id) do nothing
-        returning id, status
-    ), inputs as (
-        insert into pgdurable_engine.journal (id, index, type, seen, outcome, value, detail, appended_at)
-        select n.id, 0, 1024, 0, 'success', n.input, n.headers, p_now
-        from new n join born b on b.id = n.id
-    ), waiting as (
+        returning id
+    )
+    select coalesce(array_agg(b.id), '{}') into admitted from born b;
+    if cardinality(admitted) < cardinality(v_new) then
+        v_new := array(select n from unnest(v_new) n where n.id = any (admitted));
+    end if;
+
+    insert into pgdurable_engine.journal (id, index, type, seen, outcome, value, detail, appended_at)
+    select n.id, 0, 1024, 0, 'success', n.input, n.headers, p_now from unnest(v_new) n;
+
+    if cardinality(v_inboxed) > 0 then
         insert into pgdurable_engine.inbox (service, key, seq, id, created_at)
         select
             n.service, n.key,
@@ -64,15 +94,20 @@ begin
                 select max(x.seq) from pgdurable_engine.inbox x where x.service = n.service and x.key = n.key
             ), 0) + row_number() over (partition by n.service, n.key order by n.ordinality),
             n.id, p_now
-        from new n join born b on b.id = n.id and b.status = 'inboxed'
-    ), timers as (
+        from unnest(v_new) with ordinality n
+        where n.id = any (v_inboxed);
+    end if;
+    if cardinality(v_delayed) > 0 then
         insert into pgdurable_engine.timer (fire_at, id, index, type)
-        select p_now + n.delay, n.id, 0, 'start'
-        from new n join born b on b.id = n.id and b.status = 'scheduled'
-    )
-    select array_agg(n.id), array_agg(n.id order by n.ordinality) filter (where b.status = 'invoked')
-    into admitted, runnable
-    from new n join born b on b.id = n.id;
+        select p_now + n.delay, n.id, 0, 'start' from unnest(v_new) n where n.delay is not null;
+    end if;
+
+    runnable := array(
+        select n.id
+        from unnest(v_new) with ordinality n
+        where n.delay is null and n.id <> all (v_inboxed)
+        order by n.ordinality
+    );
 end $$;
 
 -- A scheduled one is due: it takes its key or joins the inbox. The caller holds the key locks and the rows.

@@ -33,7 +33,7 @@ begin
 
     select a.admitted, a.runnable into v_admitted, v_runnable from pgdurable_engine.admit(p_new, v_now) a;
 
-    if v_runnable is not null then
+    if cardinality(v_runnable) > 0 then
         select p.taken, p.hints into v_taken, hints
         from pgdurable_engine.place(v_runnable, p_worker, p_routes, p_room, p_attempt, v_now) p;
         if v_taken is not null then
