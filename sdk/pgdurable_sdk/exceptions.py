@@ -8,6 +8,7 @@ What a handler's author raises or catches::
      +-- RetryableError         retried, after the delay it names
      +-- DefinitionError        a service or handler is declared wrongly
      +-- SerdeError             a value does not fit its serde
+     +-- UsageError             the context is used where or how it must not be
 
 What the runtime raises through a handler, and no handler may keep (hence no ``Exception``: ``except
 Exception`` in a handler must not catch it)::
@@ -68,6 +69,10 @@ class SerdeError(ValueError):
     retried."""
 
 
+class UsageError(RuntimeError):
+    """The context is used in a way that cannot be replayed, or where it is not available."""
+
+
 class SdkInternalBaseException(BaseException):
     """Control flow of the SDK: let it pass. ``except BaseException`` and a bare ``except`` must raise it
     again."""
@@ -92,6 +97,16 @@ class SdkInternalException(SdkInternalBaseException):
 class AttemptFailed(SdkInternalException):
     """This attempt failed in a way that handler code should not handle, because replay would not repeat
     it."""
+
+
+class JournalMismatch(SdkInternalException):
+    """The handler does something else than its journal says. ``journal/mismatch.py`` writes the message."""
+
+    def __init__(self, message: str, *, index: int, name: str | None, type: int) -> None:
+        super().__init__(message)
+        self.index = index
+        self.name = name
+        self.type = type
 
 
 class AttemptLost(SdkInternalException):

@@ -1,15 +1,50 @@
-"""The async shell that drives one attempt of one handler. (Being written: the signatures stand.)"""
+"""The async shell around the replay machine: drives one attempt of one handler.
+
+The machine says what may happen, the handler's code makes it happen, and this lies between. It is as dull as
+it can be: commands go from the context through the machine to the port, and a handler that waits is resumed
+when the machine, fed with what the engine hands over, says so. Everything runs in the one task that the
+engine gives the attempt.
+
+An attempt that must not go on is stopped by an exception that is no `Exception`; it is kept, and raised again
+by whatever the handler tries next, so a handler that swallows it cannot do any harm.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, cast
 
-from pgdurable_sdk.exceptions import AttemptLost, UnknownTarget
+from pgdurable_sdk import threads
+from pgdurable_sdk.durable import DurableContext
+from pgdurable_sdk.exceptions import (
+    AttemptFailed,
+    AttemptLost,
+    Cancelled,
+    JournalMismatch,
+    RetryableError,
+    SdkInternalBaseException,
+    SdkInternalException,
+    SuspendedException,
+    TerminalError,
+    UnknownTarget,
+    UsageError,
+)
+from pgdurable_sdk.futures import CURRENT, SleepFuture, foreign
+from pgdurable_sdk.journal import commands
+from pgdurable_sdk.journal.awaits import Node, settled, unsettled
+from pgdurable_sdk.journal.entries import Outcome
+from pgdurable_sdk.journal.machine import Machine, Progress
 from pgdurable_sdk.port import Completed, Ending, Failed, Port, Start, Suspended
+from pgdurable_sdk.state import StateView
+from pgdurable_sdk.steps import IN_STEP, Steps, cause_of, stacktrace
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import timedelta
+
     from pgdurable_sdk.handler import Handler
-    from pgdurable_sdk.journal.entries import Notification
+    from pgdurable_sdk.journal.entries import Entry, Notification
 
 __all__ = [
     "AttemptLost",
@@ -28,35 +63,321 @@ class Execution:
     """One attempt. `run` once, in a task of its own; the rest may be called from the loop at any time
     meanwhile."""
 
-    waiting_since: float | None
-    """Loop time since when the handler waits for notifications and for nothing else; None while it does
-    something."""
-
     def __init__(self, handler: Handler, start: Start, port: Port, *, check_payloads: bool = True) -> None:
-        raise NotImplementedError
+        self.handler = handler
+        self.start = start
+        self.port = port
+        self.machine = Machine(start.entries, start.notifications, check_payloads=check_payloads)
+        self.steps = Steps(self)
+        self.waiting_since: float | None = None
+        """Loop time since when the handler waits for notifications and for nothing else; None while it
+        runs."""
+        self.open_reads: list[Callable[[], Awaitable[None]]] = []
+        """State that the handler asked for and that is not here."""
+        self.unsafe_read = False
+        """Whether a shared handler was given state that is not in the committed journal yet."""
+        self.finished = False
+        self._state: StateView | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._suspending = False
+        self._awaiting: list[int] | None = None
+        self._stopped: BaseException | None = None
+        self._on_finish: list[Callable[[], None]] = []
+
+    # For the engine.
 
     async def run(self) -> Ending:
         """Run the handler to the end of this attempt. Raises AttemptLost."""
-        raise NotImplementedError
+        CURRENT.set(self)
+        try:
+            return self._returned(await self._call_handler())
+        except BaseException as error:  # noqa: BLE001  (what is not ours is raised again)
+            return self._raised(error)
+        finally:
+            self._finish()
 
     def notify(self, notification: Notification) -> None:
         """The next notification, in the order of ``seq``."""
-        raise NotImplementedError
+        if not self.machine.hear(notification):
+            return
+        self._wake()
+        if self.machine.cancel_heard:
+            self.steps.interrupt()
 
     def suspend(self) -> None:
-        """End the attempt as soon as the handler waits for notifications, now if it does."""
-        raise NotImplementedError
+        """End the attempt as soon as the handler waits for notifications: now, if it does."""
+        self._suspending = True
+        self._wake()
 
     def note_slow_runs(self) -> None:
         """Journal the command of a step that has been executing for 50 ms. To be called every 25 ms or so."""
-        raise NotImplementedError
+        self.steps.note_slow()
 
     @property
     def journal_size(self) -> int:
-        """Entries of the journal, the input included, so also the index of the output."""
-        raise NotImplementedError
+        """Entries of the journal, the input included: so also the index of the output."""
+        return self.machine.size
 
     @property
     def seen(self) -> int:
         """Notifications the handler was fed."""
-        raise NotImplementedError
+        return self.machine.seen
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the handler repeats what it did in an earlier attempt."""
+        return self.machine.replaying
+
+    # For the context and the steps.
+
+    @property
+    def state(self) -> StateView:
+        if self._state is None:
+            self._state = StateView(self.start.state, self.start.state_complete)
+        return self._state
+
+    def check(self) -> None:
+        """Raise if the handler may not use its context now."""
+        if self._stopped is not None:
+            raise self._stopped
+        if self.steps.in_line is not None or IN_STEP.get():
+            raise UsageError(
+                "the context cannot be used inside ctx.run: a step is journaled as one result, nothing in it "
+                "can be journaled by itself. Use the context before or after, and pass plain values in"
+            )
+        if CURRENT.get() is not self:
+            raise foreign()
+
+    def enter(self) -> None:
+        """Before a command: check, and journal what was left open before it."""
+        self.check()
+        self.steps.flush()
+
+    def append(self, entry: Entry) -> int:
+        """Journal a command, or check it against the journal: its index."""
+        machine = self.machine
+        try:
+            if not machine.replaying:
+                self.port.append(machine.size, machine.seen, entry)
+            return machine.issue(entry)
+        except SdkInternalException as error:
+            raise self._stop(error) from None
+
+    async def wait(self, node: Node) -> None:
+        """Until the node is settled. Raises Cancelled, or what stops the attempt."""
+        if settled(node):
+            return
+        self.enter()
+        if self._waiter is not None:
+            raise UsageError(
+                "two tasks of this handler wait at the same time, and a replay could not tell which goes on. "
+                " Combine the futures: gather() and select() of pgdurable, not of asyncio"
+            )
+        while self.open_reads:
+            await self.open_reads.pop(0)()
+        while True:
+            progress = self._progress(node)
+            if progress is Progress.READY:
+                return
+            if progress is Progress.CANCELLED:
+                raise self.cancelled()
+            self.steps.start()
+            await self._park(node)
+
+    def timer(self, delta: timedelta, name: str | None = None) -> SleepFuture:
+        """A durable timer."""
+        self.enter()
+        index = self.append(commands.sleep(delta, name))
+        return SleepFuture(self, self.machine.handle(index), _nothing)
+
+    def cancelled(self) -> Cancelled:
+        """Pass a cancellation on to what this invocation called, and make the error to raise."""
+        children = list(self.machine.children.values())
+        self.machine.children.clear()
+        for child in children:
+            self.append(commands.cancel(child))
+        return Cancelled()
+
+    def fail(self, failed: Failed) -> BaseException:
+        """Stop this attempt; to be raised."""
+        return self._stop(_Failing(failed))
+
+    def failures_before(self) -> tuple[int, float]:
+        """How often, and for how many seconds, attempts failed at this point of the journal."""
+        if self.machine.size > max(len(self.start.entries), 1):
+            return 0, 0.0
+        return self.start.retry_count, self.start.retry_seconds
+
+    async def commit_reads(self) -> None:
+        """Before something leaves the process: make sure that a replay is given the state this attempt was
+        given.
+
+        Only shared handlers need it. What an exclusive one read cannot have changed when it is read again.
+        """
+        await self.port.committed()
+        self.unsafe_read = False
+
+    def step_ended(self, error: BaseException | None) -> None:
+        """A step beside the handler is done; its result comes as a notification, its failure stops the
+        attempt."""
+        if error is not None and self._stopped is None:
+            self._stop(error)
+        if self._waiter is not None and not self.steps.executing:
+            self.waiting_since = asyncio.get_running_loop().time()
+        if self._stopped is not None or self._suspending:
+            self._wake()
+
+    def on_finish(self, callback: Callable[[], None]) -> None:
+        """Call this when the attempt ends."""
+        self._on_finish.append(callback)
+
+    # Inside.
+
+    async def _call_handler(self) -> Any:
+        handler = self.handler
+        context = DurableContext(self)
+        arguments = (handler.read_input(self.start.input),) if handler.takes_input else ()
+        managers = handler.options.invocation_context_managers
+        if not managers and handler.is_async:
+            return await handler.function(context, *arguments)
+        async with AsyncExitStack() as stack:
+            for manager in managers or ():
+                await stack.enter_async_context(manager())
+            if handler.is_async:
+                return await handler.function(context, *arguments)
+            return await threads.call(handler.function, context, arguments)
+
+    def _progress(self, node: Node) -> Progress:
+        try:
+            return self.machine.wait_on(node)
+        except JournalMismatch as error:
+            raise self._stop(error) from None
+
+    async def _park(self, node: Node) -> None:
+        loop = asyncio.get_running_loop()
+        if not self.steps.executing:
+            if self._suspending:
+                self._awaiting = _awaited(node)
+                raise self._stop(SuspendedException())
+            self.waiting_since = loop.time()
+        self._waiter = loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = self.waiting_since = None
+        if self._stopped is not None:
+            raise self._stopped
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _stop(self, error: BaseException) -> BaseException:
+        if self._stopped is None:
+            self._stopped = error
+        return self._stopped
+
+    def _finish(self) -> None:
+        self.finished = True
+        self._stopped = foreign()
+        self.steps.close()
+        for callback in self._on_finish:
+            callback()
+
+    def _returned(self, output: Any) -> Ending:
+        if self._stopped is not None:
+            return self._swallowed(self._stopped)
+        self.machine.end()
+        return Completed(Outcome.SUCCESS, self.handler.write_output(output))
+
+    def _raised(self, error: BaseException) -> Ending:
+        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_our_own_end(error):
+            raise error
+        if self._stopped is not None:
+            passed = _is_internal(error)
+            return self._stopped_by(self._stopped) if passed else self._swallowed(self._stopped)
+        if isinstance(error, SdkInternalBaseException):
+            return self._stopped_by(error)
+        terminal = cause_of(error, TerminalError)
+        if terminal is None:
+            return _failed(error)
+        try:
+            self.machine.end()
+        except JournalMismatch as mismatch:
+            return self._stopped_by(mismatch)
+        value = commands.failure(terminal.status_code, terminal.message, terminal.metadata)
+        return Completed(Outcome.FAILURE, value)
+
+    def _stopped_by(self, stopped: BaseException) -> Ending:
+        match stopped:
+            case SuspendedException():
+                return Suspended(self._awaiting, self.machine.seen)
+            case _Failing():
+                return stopped.failed
+            case JournalMismatch():
+                return Failed(
+                    code=570,
+                    message=str(stopped),
+                    stacktrace=stacktrace(stopped),
+                    related_index=stopped.index,
+                    related_name=stopped.name,
+                    related_type=stopped.type,
+                )
+            case UnknownTarget():
+                return Failed(code=404, message=str(stopped), related_index=self.machine.size)
+            case AttemptLost():
+                raise stopped
+            case _:
+                return _failed(stopped)
+
+    def _swallowed(self, stopped: BaseException) -> Ending:
+        """The handler went on after it was stopped. Only suspension is worth a word: the others fail
+        anyway."""
+        if not isinstance(stopped, SuspendedException):
+            return self._stopped_by(stopped)
+        return Failed(
+            code=500,
+            message=f"the handler {self.handler.target(self.start.key)} was to be suspended and "
+            f"swallowed the SuspendedException: {stopped}",
+        )
+
+
+class _Failing(AttemptFailed):
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.message)
+        self.failed = failed
+
+
+def _failed(error: BaseException) -> Failed:
+    retryable = cause_of(error, RetryableError)
+    return Failed(
+        code=500 if retryable is None else retryable.status_code,
+        message=str(error) or type(error).__name__,
+        stacktrace=stacktrace(error),
+        retry_after=None if retryable is None else retryable.retry_after,
+    )
+
+
+def _is_our_own_end(error: BaseException) -> bool:
+    """Whether the engine cancelled the task, rather than the handler some task of its own."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _is_internal(error: BaseException) -> bool:
+    """Whether this is what stopped the handler, alone or out of a task group."""
+    if isinstance(error, BaseExceptionGroup):
+        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return any(map(_is_internal, inner))
+    return isinstance(error, SdkInternalBaseException)
+
+
+def _awaited(node: Node) -> list[int] | None:
+    handles = list(unsettled(node))
+    return (
+        None if any(handle.name is not None for handle in handles) else [handle.index for handle in handles]
+    )
+
+
+def _nothing(_: bytes) -> None:
+    return None

@@ -104,10 +104,6 @@ class PydanticJsonSerde(DefaultSerde[T]):
         super().__init__(model)
 
 
-DEFAULT: DefaultSerde[Any] = DefaultSerde()
-"""The default of every ``serde`` argument: it is never used itself where there is a type hint."""
-
-
 def resolve(serde: Serde[T], type_hint: Any) -> Serde[T]:
     """The serde to use: the one given, or the default one made for ``type_hint``."""
     if type_hint is None or not isinstance(serde, DefaultSerde) or serde.type_hint is not None:
@@ -173,3 +169,7 @@ def _typed(type_hint: Any) -> Serde[Any]:
 
 def _name_of(type_hint: Any) -> str:
     return type_hint.__qualname__ if isinstance(type_hint, type) else str(type_hint)
+
+
+DEFAULT: DefaultSerde[Any] = DefaultSerde()
+"""The default of every ``serde`` argument: it is never used itself where there is a type hint."""

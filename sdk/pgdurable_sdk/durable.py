@@ -1,0 +1,439 @@
+"""The context that handlers are really given: each method makes a command of its arguments, no more.
+
+One class serves all kinds of handlers. What a kind may not do its type does not offer (`context`); whoever
+has no type checker is told by `_need_key` and `_need_write`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from pgdurable_sdk import hints, ids
+from pgdurable_sdk.context import DurablePromise, ObjectContext, Request, WorkflowContext
+from pgdurable_sdk.exceptions import SerdeError, TerminalError, UsageError
+from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle, SleepFuture
+from pgdurable_sdk.handler import HandlerType, handler_of
+from pgdurable_sdk.journal import commands
+from pgdurable_sdk.journal.awaits import Handle
+from pgdurable_sdk.journal.entries import CallRequest, Entry, Outcome
+from pgdurable_sdk.run import DEFAULTS, RunOptions
+from pgdurable_sdk.serde import DEFAULT, Serde, resolve
+from pgdurable_sdk.steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+    from uuid import UUID
+
+    from pgdurable_sdk.runtime import Execution
+
+T = TypeVar("T")
+
+
+class DurableContext(WorkflowContext, ObjectContext):
+    """The context of one attempt."""
+
+    def __init__(self, attempt: Execution) -> None:
+        self._attempt = attempt
+        self._random: random.Random | None = None
+
+    @property
+    def debug_id(self) -> str:
+        return self._attempt.start.debug_id
+
+    # What the invocation is.
+
+    def request(self) -> Request:
+        start = self._attempt.start
+        return Request(
+            id=start.debug_id,
+            headers=start.headers,
+            attempt_headers={},
+            body=start.input,
+            attempt_finished_event=_Finished(self._attempt),
+            idempotency_key=start.idempotency_key,
+        )
+
+    def random(self) -> random.Random:
+        if self._random is None:
+            self._random = random.Random(self._attempt.start.random_seed)
+        return self._random
+
+    def uuid(self) -> UUID:
+        return uuid.UUID(int=self.random().getrandbits(128), version=4)
+
+    def key(self) -> str:
+        return self._need_key("key()")
+
+    # Steps and time.
+
+    def time(self) -> DurableFuture[float]:
+        return self.run_typed("time", _now)
+
+    def run(
+        self,
+        name: str,
+        action: Callable[..., Any],
+        serde: Serde[Any] = DEFAULT,
+        max_attempts: int | None = None,
+        max_retry_duration: timedelta | None = None,
+        type_hint: Any = None,
+        args: tuple[Any, ...] | None = None,
+    ) -> DurableFuture[Any]:
+        options = RunOptions[Any](
+            serde, type_hint, max_attempts=max_attempts, max_duration=max_retry_duration
+        )
+        return self.run_typed(name, action, options, *(args or ()))
+
+    def run_typed(
+        self,
+        name: str,
+        action: Callable[..., Any],
+        options: RunOptions[Any] = DEFAULTS,
+        /,
+        *args: Any,
+        **kwargs: Any,
+    ) -> DurableFuture[Any]:
+        attempt = self._attempt
+        attempt.check()
+        hint = options.type_hint
+        serde = resolve(options.serde, hints.returned(action) if hint is None else hint)
+        step = Step[Any](attempt.steps, name, action, args, kwargs, options, serde)
+        attempt.steps.add(step)
+        return step
+
+    def sleep(self, delta: timedelta, name: str | None = None) -> SleepFuture:
+        return self._attempt.timer(delta, name)
+
+    # Other invocations.
+
+    def service_call(
+        self, tpe: Any, arg: Any, idempotency_key: str | None = None, headers: dict[str, str] | None = None
+    ) -> CallFuture[Any]:
+        return self._call(tpe, None, arg, idempotency_key, headers)
+
+    def object_call(
+        self,
+        tpe: Any,
+        key: str,
+        arg: Any,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> CallFuture[Any]:
+        return self._call(tpe, key, arg, idempotency_key, headers)
+
+    workflow_call = object_call
+
+    def service_send(
+        self,
+        tpe: Any,
+        arg: Any,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> SendHandle:
+        return self._send(_request(tpe, None, arg, idempotency_key, headers), send_delay)
+
+    def object_send(
+        self,
+        tpe: Any,
+        key: str,
+        arg: Any,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> SendHandle:
+        return self._send(_request(tpe, key, arg, idempotency_key, headers), send_delay)
+
+    workflow_send = object_send
+
+    def generic_call(
+        self,
+        service: str,
+        handler: str,
+        arg: bytes,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> CallFuture[bytes]:
+        request = CallRequest(service, handler, key, arg, headers or {}, idempotency_key)
+        return self._call_request(request, bytes)
+
+    def generic_send(
+        self,
+        service: str,
+        handler: str,
+        arg: bytes,
+        key: str | None = None,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> SendHandle:
+        return self._send(CallRequest(service, handler, key, arg, headers or {}, idempotency_key), send_delay)
+
+    def cancel_invocation(self, invocation_id: str) -> None:
+        self._issue(commands.cancel(_invocation(invocation_id)))
+
+    def attach_invocation(
+        self, invocation_id: str, serde: Serde[Any] = DEFAULT, type_hint: Any = None
+    ) -> DurableFuture[Any]:
+        return self._notified(commands.attach_invocation(_invocation(invocation_id)), serde, type_hint)
+
+    def invocation_output(
+        self, invocation_id: str, serde: Serde[Any] = DEFAULT, type_hint: Any = None
+    ) -> DurableFuture[Any]:
+        return self._notified(commands.get_invocation_output(_invocation(invocation_id)), serde, type_hint)
+
+    # Awakeables and signals.
+
+    def awakeable(self, serde: Serde[Any] = DEFAULT, type_hint: Any = None) -> tuple[str, DurableFuture[Any]]:
+        self._attempt.check()
+        handle = self._attempt.machine.awakeable()
+        id = ids.awakeable_id(self._attempt.start.id, -handle.index)
+        return id, Result(self._attempt, handle, _decoder(serde, type_hint))
+
+    def resolve_awakeable(self, name: str, value: Any, serde: Serde[Any] = DEFAULT) -> None:
+        self._issue(commands.complete_awakeable(*_awakeable(name), Outcome.SUCCESS, serde.serialize(value)))
+
+    def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
+        failure = commands.failure(failure_code, failure_message)
+        self._issue(commands.complete_awakeable(*_awakeable(name), Outcome.FAILURE, failure))
+
+    def signal(self, name: str, serde: Serde[Any] = DEFAULT, type_hint: Any = None) -> DurableFuture[Any]:
+        self._attempt.check()
+        handle = self._attempt.machine.named_signal(name)
+        return Result(self._attempt, handle, _decoder(serde, type_hint))
+
+    def resolve_signal(self, invocation_id: str, name: str, value: Any, serde: Serde[Any] = DEFAULT) -> None:
+        target = _invocation(invocation_id)
+        self._issue(commands.send_signal(target, name, Outcome.SUCCESS, serde.serialize(value)))
+
+    def reject_signal(
+        self, invocation_id: str, name: str, failure_message: str, failure_code: int = 500
+    ) -> None:
+        failure = commands.failure(failure_code, failure_message)
+        self._issue(commands.send_signal(_invocation(invocation_id), name, Outcome.FAILURE, failure))
+
+    # State and promises.
+
+    def get(
+        self,
+        name: str,
+        serde: Serde[Any] = DEFAULT,
+        type_hint: Any = None,
+        entry_name: str | None = None,
+    ) -> DurableFuture[Any]:
+        self._need_key("get()")
+        attempt = self._attempt
+        attempt.enter()
+        result = Result[Any](attempt, Handle(), _decoder(serde, type_hint))
+        state = attempt.state
+        if attempt.replaying or state.knows(name):
+            self._read(result.handle, commands.get_state(name, state.get(name), entry_name=entry_name))
+            return result
+
+        async def fetch() -> None:
+            if not state.knows(name):
+                state.set(name, await attempt.port.read_state(name))
+            self._read(
+                result.handle, commands.get_state(name, state.get(name), lazy=True, entry_name=entry_name)
+            )
+
+        attempt.open_reads.append(fetch)
+        return result
+
+    def state_keys(self, entry_name: str | None = None) -> DurableFuture[list[str]]:
+        self._need_key("state_keys()")
+        attempt = self._attempt
+        attempt.enter()
+        result = Result[list[str]](attempt, Handle(), _names)
+        state = attempt.state
+        if attempt.replaying or state.complete:
+            self._read(result.handle, commands.get_state_keys(state.keys(), entry_name=entry_name))
+            return result
+
+        async def fetch() -> None:
+            names = state.keys(await attempt.port.read_state_keys())
+            self._read(result.handle, commands.get_state_keys(names, lazy=True, entry_name=entry_name))
+
+        attempt.open_reads.append(fetch)
+        return result
+
+    def set(self, name: str, value: Any, serde: Serde[Any] = DEFAULT, entry_name: str | None = None) -> None:
+        self._need_write("set()")
+        data = serde.serialize(value)
+        self._issue(commands.set_state(name, data, entry_name=entry_name))
+        self._attempt.state.set(name, data)
+
+    def clear(self, name: str, entry_name: str | None = None) -> None:
+        self._need_write("clear()")
+        self._issue(commands.clear_state(name, entry_name=entry_name))
+        self._attempt.state.set(name, None)
+
+    def clear_all(self, entry_name: str | None = None) -> None:
+        self._need_write("clear_all()")
+        self._issue(commands.clear_all_state(entry_name=entry_name))
+        self._attempt.state.clear_all()
+
+    def promise(self, name: str, serde: Serde[Any] = DEFAULT, type_hint: Any = None) -> DurablePromise[Any]:
+        self._need_key("promise()")
+        return _Promise(self, name, resolve(serde, type_hint))
+
+    # Inside.
+
+    def _issue(self, entry: Entry) -> int:
+        self._attempt.enter()
+        return self._attempt.append(entry)
+
+    def _notified(self, entry: Entry, serde: Serde[Any], type_hint: Any) -> Result[Any]:
+        """A command whose result comes as a notification."""
+        index = self._issue(entry)
+        return Result(self._attempt, self._attempt.machine.handle(index), _decoder(serde, type_hint))
+
+    def _read(self, handle: Handle, entry: Entry) -> None:
+        """A command whose result is in its row: at replay the recorded one, else that of ``entry``."""
+        attempt = self._attempt
+        index = attempt.append(entry)
+        recorded = attempt.machine.recorded(index)
+        if recorded is not None and recorded.outcome is not None:
+            attempt.machine.complete(handle, recorded.outcome, recorded.value)
+            return
+        attempt.machine.complete(handle, entry.outcome or Outcome.VOID, entry.value)
+        attempt.unsafe_read = attempt.unsafe_read or not attempt.handler.writes_state
+
+    def _call(
+        self, tpe: Any, key: str | None, arg: Any, idempotency_key: str | None, headers: dict[str, str] | None
+    ) -> CallFuture[Any]:
+        request = _request(tpe, key, arg, idempotency_key, headers)
+        return self._call_request(request, handler_of(tpe).output.serde.deserialize)
+
+    def _call_request(self, request: CallRequest, decode: Callable[[bytes], T]) -> CallFuture[T]:
+        target_id = self._target_id(request)
+        index = self._attempt.append(commands.call(request, target_id))
+        handle = self._attempt.machine.handle(index)
+        return CallFuture(self._attempt, handle, decode, self._started(target_id))
+
+    def _send(self, request: CallRequest, delay: timedelta | None) -> SendHandle:
+        target_id = self._target_id(request)
+        self._attempt.append(commands.one_way_call(request, target_id, delay))
+        return self._started(target_id)
+
+    def _target_id(self, request: CallRequest) -> UUID:
+        """Made up once, and recorded with the call."""
+        self._attempt.enter()
+        recorded = self._attempt.machine.upcoming
+        if recorded is not None and recorded.target_id is not None:
+            return recorded.target_id
+        return self._attempt.port.invocation_id(request)
+
+    def _started(self, target_id: UUID) -> SendHandle:
+        async def id() -> str:
+            # Who knows the id may tell it to others, so there must be such an invocation from now on.
+            if not self._attempt.replaying:
+                await self._attempt.port.committed()
+            return ids.format_id(target_id)
+
+        return SendHandle(id, lambda: self._cancel(target_id))
+
+    def _cancel(self, target_id: UUID) -> None:
+        self._issue(commands.cancel(target_id))
+
+    def _need_key(self, what: str) -> str:
+        key = self._attempt.start.key
+        if key is None:
+            raise UsageError(f"a service has no key: {what} is for virtual objects and workflows")
+        return key
+
+    def _need_write(self, what: str) -> None:
+        self._need_key(what)
+        if self._attempt.handler.type is HandlerType.SHARED:
+            raise UsageError(f"a shared handler only reads state: {what} is for exclusive ones and main()")
+
+
+class _Promise(DurablePromise[Any]):
+    def __init__(self, context: DurableContext, name: str, serde: Serde[Any]) -> None:
+        self._context = context
+        self._name = name
+        self._serde = serde
+
+    def value(self) -> DurableFuture[Any]:
+        return self._notified(commands.get_promise(self._name))
+
+    async def peek(self) -> Any:
+        return await self._notified(commands.peek_promise(self._name))
+
+    async def resolve(self, value: Any) -> None:
+        await self._complete(Outcome.SUCCESS, self._serde.serialize(value))
+
+    async def reject(self, message: str, code: int = 500) -> None:
+        await self._complete(Outcome.FAILURE, commands.failure(code, message))
+
+    async def _complete(self, outcome: Outcome, value: bytes) -> None:
+        await self._notified(commands.complete_promise(self._name, outcome, value))
+
+    def _notified(self, entry: Entry) -> Result[Any]:
+        return self._context._notified(entry, self._serde, None)  # pyright: ignore[reportPrivateUsage]
+
+
+class _Finished:
+    """Set when the attempt ends. An event only for who waits for it: most never ask."""
+
+    def __init__(self, attempt: Execution) -> None:
+        self._attempt = attempt
+
+    def is_set(self) -> bool:
+        return self._attempt.finished
+
+    async def wait(self) -> None:
+        if not self._attempt.finished:
+            event = asyncio.Event()
+            self._attempt.on_finish(event.set)
+            await event.wait()
+
+
+async def _now() -> float:
+    return time.time()
+
+
+def _names(value: bytes) -> list[str]:
+    return msgspec.json.decode(value, type=list[str])
+
+
+def _decoder(serde: Serde[Any], type_hint: Any) -> Callable[[bytes], Any]:
+    return resolve(serde, type_hint).deserialize
+
+
+def _request(
+    tpe: Any, key: str | None, arg: Any, idempotency_key: str | None, headers: dict[str, str] | None
+) -> CallRequest:
+    handler = handler_of(tpe)
+    if handler.keyed != (key is not None):
+        kind = handler.service_type.removeprefix("virtual_")
+        raise UsageError(f"{handler.service} is a {kind}: use {kind}_call or {kind}_send for it")
+    try:
+        parameter = handler.input.serde.serialize(arg) if handler.takes_input else b""
+    except SerdeError as error:
+        raise SerdeError(f"the argument for {handler.target(key)}: {error}") from error
+    if arg is not None and not handler.takes_input:
+        raise UsageError(f"{handler.service}/{handler.name} takes no argument, so pass None")
+    return CallRequest(handler.service, handler.name, key, parameter, headers or {}, idempotency_key)
+
+
+def _invocation(text: str) -> UUID:
+    try:
+        return ids.parse_id(text)
+    except ValueError as error:
+        raise TerminalError(str(error), 400) from None
+
+
+def _awakeable(text: str) -> tuple[UUID, int]:
+    try:
+        return ids.parse_awakeable_id(text)
+    except ValueError as error:
+        raise TerminalError(str(error), 400) from None

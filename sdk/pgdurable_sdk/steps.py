@@ -1,0 +1,307 @@
+"""Executing the closures of ``ctx.run``.
+
+A step is one row. The usual one is awaited at once: it is executed right there, in the handler's own task,
+and journaled when it is done, command and result together. Its command is journaled first, and the result
+follows as a notification, if anything else happens meanwhile: another command is issued, it is one of several
+awaited together, it is slow, or the invocation is cancelled. So the rows stay in the order of what the
+handler did, and a step that is under way can be seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pgdurable_sdk.exceptions import RetryableError, SerdeError, TerminalError
+from pgdurable_sdk.futures import CURRENT, Result, foreign
+from pgdurable_sdk.journal import commands
+from pgdurable_sdk.journal.awaits import Handle
+from pgdurable_sdk.journal.entries import EntryType, Outcome
+from pgdurable_sdk.port import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pgdurable_sdk.run import RunOptions
+    from pgdurable_sdk.runtime import Execution
+    from pgdurable_sdk.serde import Serde
+
+T_co = TypeVar("T_co", covariant=True)
+
+SLOW_SECONDS = 0.05
+"""A step that executes for so long is journaled before it is done, so that it can be seen."""
+
+IN_STEP: contextvars.ContextVar[bool] = contextvars.ContextVar("pgdurable_in_step", default=False)
+"""Set in the tasks of steps that execute beside the handler."""
+
+_RUN = EntryType.RUN
+_SUCCESS = Outcome.SUCCESS
+
+
+class Step(Result[T_co]):
+    """A future of what a closure returns. Nothing happens before it, or anything else, is awaited."""
+
+    __slots__ = ("action", "args", "kwargs", "name", "options", "serde", "started", "steps")
+
+    def __init__(
+        self,
+        steps: Steps,
+        name: str,
+        action: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: RunOptions[Any],
+        serde: Serde[Any],
+    ) -> None:
+        # Not through super().__init__: this is the hot path.
+        self._attempt = steps.execution
+        self.node = self.handle = Handle()
+        self._decode = serde.deserialize
+        self.steps = steps
+        self.name = name
+        self.action = action
+        self.args = args
+        self.kwargs = kwargs
+        self.options = options
+        self.serde = serde
+        self.started = 0.0
+
+    async def _settle(self) -> None:
+        if not self.handle.order:
+            await self.steps.settle(self)
+        elif CURRENT.get() is not self._attempt:
+            raise foreign()
+
+
+class Steps:
+    """All steps of one attempt."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.executing = 0
+        """How many execute beside the handler."""
+        self.in_line: Step[Any] | None = None
+        """The one that executes as part of the handler."""
+        self._open: list[Step[Any]] = []
+        self._journaled: list[Step[Any]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[Any] | None = None
+        self._interrupted = False
+
+    def add(self, step: Step[Any]) -> None:
+        """A step the handler asked for; not journaled yet."""
+        self._open.append(step)
+
+    def flush(self) -> None:
+        """Something else happens: journal the commands of the open steps, in order."""
+        opened, self._open = self._open, []
+        for step in opened:
+            self._journal(step)
+
+    async def settle(self, step: Step[Any]) -> None:
+        """The handler waits for this step."""
+        execution = self.execution
+        execution.check()
+        alone = len(self._open) == 1 and self._open[0] is step and not execution.open_reads
+        if not (alone and await self._settle_in_line(step)):
+            await execution.wait(step.handle)
+
+    def start(self) -> None:
+        """The handler waits, and everything heard was fed: execute what is journaled and has no result."""
+        journaled, self._journaled = self._journaled, []
+        for step in journaled:
+            if not step.handle.order:
+                task = asyncio.create_task(self._execute_beside(step))
+                self.executing += 1
+                self._tasks.add(task)
+                task.add_done_callback(self._ended)
+
+    def note_slow(self) -> None:
+        """Journal the command of the step in line, if it has been executing for long."""
+        step = self.in_line
+        if step is not None and not step.handle.index and time.monotonic() - step.started >= SLOW_SECONDS:
+            self._journal_in_line(step)
+
+    def interrupt(self) -> None:
+        """A cancellation came: what the handler waits for is not worth finishing."""
+        step = self.in_line
+        if step is None or self._interrupted or self._task is None:
+            return
+        if not step.handle.index:
+            self._journal_in_line(step)
+        self._interrupted = True
+        self._task.cancel()
+
+    def close(self) -> None:
+        """The attempt ends."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _journal(self, step: Step[Any]) -> None:
+        """Journal the command, and remember to execute it when the handler waits."""
+        machine = self.execution.machine
+        index = self.execution.append(commands.run(step.name))
+        recorded = machine.recorded(index)
+        if recorded is not None and recorded.outcome is not None:
+            machine.complete(step.handle, recorded.outcome, recorded.value)
+            return
+        machine.expect(step.handle, index)
+        self._journaled.append(step)
+
+    def _journal_in_line(self, step: Step[Any]) -> None:
+        index = self.execution.append(commands.run(step.name))
+        self.execution.machine.expect(step.handle, index)
+
+    async def _settle_in_line(self, step: Step[Any]) -> bool:
+        """Get the result by way of a single row. False if it comes, or the handler goes on, another way."""
+        execution = self.execution
+        machine = execution.machine
+        if machine.replaying:
+            return self._replay(step)
+        if machine.cancel_heard:
+            return False
+        if execution.unsafe_read:
+            await execution.commit_reads()
+        self._open.clear()
+        result = await self._execute_in_line(step)
+        if result is None:
+            self._journaled.append(step)
+            return False
+        outcome, value = result
+        if step.handle.index:
+            execution.port.propose(step.handle.index, outcome, value)
+            return False
+        execution.append(commands.run_done(step.name, outcome, value))
+        await execution.port.committed()
+        machine.complete(step.handle, outcome, value)
+        return True
+
+    def _replay(self, step: Step[Any]) -> bool:
+        """Take the result from the row, if that is how it was journaled."""
+        machine = self.execution.machine
+        recorded = machine.upcoming
+        if recorded is None or recorded.type != _RUN or recorded.outcome is None:
+            return False
+        if machine.catch_up(recorded.seen):
+            raise self.execution.cancelled()
+        self._open.clear()
+        self.execution.append(commands.run(step.name))
+        machine.complete(step.handle, recorded.outcome, recorded.value)
+        return True
+
+    async def _execute_in_line(self, step: Step[Any]) -> tuple[Outcome, bytes] | None:
+        """The step's result, or None if a cancellation interrupted it."""
+        self._task = asyncio.current_task()
+        step.started = time.monotonic()
+        self.in_line = step
+        result: tuple[Outcome, bytes] | None = None
+        try:
+            result = await self._execute(step)
+        except asyncio.CancelledError:
+            if not self._interrupted:
+                raise
+        finally:
+            self.in_line = None
+        if not self._interrupted:
+            return result
+        self._interrupted = False
+        if self._task is not None and self._task.uncancel() > 0:
+            raise asyncio.CancelledError  # somebody else cancelled this task, too
+        return None
+
+    async def _execute_beside(self, step: Step[Any]) -> None:
+        IN_STEP.set(True)
+        if self.execution.unsafe_read:
+            await self.execution.commit_reads()
+        outcome, value = await self._execute(step)
+        self.execution.port.propose(step.handle.index, outcome, value)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.executing -= 1
+        if not task.cancelled():
+            self.execution.step_ended(task.exception())
+
+    async def _execute(self, step: Step[Any]) -> tuple[Outcome, bytes]:
+        """Call the closure. What it returns or raises becomes what is journaled, or the failure of this
+        attempt."""
+        try:
+            if is_async(step.action):
+                value = await step.action(*step.args, **step.kwargs)
+            else:
+                value = await _in_thread(step)
+            return _SUCCESS, step.serde.serialize(value)
+        except Exception as error:  # noqa: BLE001  (what a step raises is its result, or fails the attempt)
+            return self._failed(step, error)
+
+    def _failed(self, step: Step[Any], error: Exception) -> tuple[Outcome, bytes]:
+        if step is self.in_line and self._interrupted:
+            raise asyncio.CancelledError from error
+        terminal = cause_of(error, TerminalError)
+        if terminal is not None:
+            return Outcome.FAILURE, commands.failure(
+                terminal.status_code, terminal.message, terminal.metadata
+            )
+        before, seconds = self.execution.failures_before()
+        if step.options.exhausted(before + 1, seconds):
+            return Outcome.FAILURE, commands.failure(500, _message(step, error))
+        retryable = cause_of(error, RetryableError)
+        delay = retryable.retry_after if retryable is not None else None
+        raise self.execution.fail(
+            Failed(
+                code=retryable.status_code if retryable is not None else 500,
+                message=_message(step, error),
+                stacktrace=stacktrace(error),
+                related_index=step.handle.index or self.execution.machine.size,
+                related_name=step.name,
+                related_type=_RUN,
+                retry_after=step.options.delay(before + 1) if delay is None else delay,
+            )
+        ) from error
+
+
+def is_async(action: Callable[..., Any]) -> bool:
+    """Whether calling this gives a coroutine. Asked for each step: `inspect` takes ten times as long."""
+    try:
+        return bool(action.__code__.co_flags & inspect.CO_COROUTINE)  # type: ignore[attr-defined]
+    except AttributeError:
+        return inspect.iscoroutinefunction(action) or inspect.iscoroutinefunction(
+            getattr(action, "__call__", None)  # noqa: B004  (an object with an async __call__)
+        )
+
+
+def cause_of(error: BaseException, kind: type[T_error]) -> T_error | None:
+    """This error, or the one it was raised from, if it is of this kind."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, kind):
+            return seen
+        seen = seen.__cause__
+    return None
+
+
+def stacktrace(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
+
+
+T_error = TypeVar("T_error", bound=BaseException)
+
+
+async def _in_thread(step: Step[Any]) -> Any:
+    """A plain function may block, so it has a thread; a lambda around a coroutine function is awaited
+    here."""
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    value = await loop.run_in_executor(None, lambda: context.run(step.action, *step.args, **step.kwargs))
+    return await value if inspect.isawaitable(value) else value
+
+
+def _message(step: Step[Any], error: Exception) -> str:
+    if isinstance(error, SerdeError):
+        return f"the result of step {step.name!r}: {error}"
+    return str(error) or type(error).__name__
