@@ -1,0 +1,45 @@
+"""Errors of the admin API, in the shape that Restate's tools print: a message, and a code if there is one."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from litestar import MediaType, Response
+
+if TYPE_CHECKING:
+    from litestar import Request
+    from litestar.exceptions import HTTPException
+
+__all__ = ["AdminError", "from_admin", "from_fault", "from_http"]
+
+log = logging.getLogger("pgdurable.admin")
+
+
+class AdminError(Exception):
+    """A request that cannot be served. `code` is one of Restate's, like META0006."""
+
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+
+
+def from_admin(request: Request[Any, Any, Any], error: AdminError) -> Response[dict[str, Any]]:
+    return answer(error.status, error.message, error.code)
+
+
+def from_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+    """What the framework itself refuses: no such path, no such method, a body that cannot be read."""
+    return answer(error.status_code, error.detail or "the request cannot be served")
+
+
+def from_fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(500, "internal error, the log says more")
+
+
+def answer(status: int, message: str, code: str | None = None) -> Response[dict[str, Any]]:
+    body = {"message": message, "restate_code": code}
+    return Response(body, status_code=status, media_type=MediaType.JSON)

@@ -1,0 +1,81 @@
+"""`pgdurable worker`, `ingress` and `migrate`: any number of each on one database."""
+
+from __future__ import annotations
+
+import click
+
+from pgdurable_cli.errors import Failure
+from pgdurable_cli.options import required_dsn
+from pgdurable_cli.output import say
+
+__all__ = ["ingress", "migrate", "migrated", "worker"]
+
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log details.")
+
+
+@click.command()
+@click.argument("app")
+@required_dsn
+@verbose_option
+def worker(app: str, dsn: str, verbose: bool) -> None:
+    """Run the handlers of APP: a file, a module, or package.module:name.
+
+    Ctrl-C or SIGTERM lets what runs finish; what takes longer goes on in another worker, or later.
+    """
+    from pgdurable_cli.serving import Serving, load, serve_until_signal, set_up_logging
+
+    set_up_logging(verbose)
+    services = load(app)
+    reachable(dsn)
+    names = ", ".join(service.name for service in services)
+    serve_until_signal(Serving(dsn, services), lambda: say(f"worker serves {names}"))
+
+
+@click.command()
+@required_dsn
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Where to listen."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="On which address.")
+@verbose_option
+def ingress(dsn: str, port: int, host: str, verbose: bool) -> None:
+    """Take requests over HTTP for all services on the database."""
+    from pgdurable_cli.ports import require_free
+    from pgdurable_cli.serving import Endpoint, Serving, serve_until_signal, set_up_logging
+
+    set_up_logging(verbose)
+    require_free(host, port, "--port")
+    reachable(dsn)
+    endpoint = Endpoint(host, port)
+    serve_until_signal(Serving(dsn, ingress=endpoint), lambda: say(f"ingress listens on {endpoint.url}"))
+
+
+@click.command()
+@required_dsn
+def migrate(dsn: str) -> None:
+    """Bring a database to the schema of this release. Safe to run at any time, by any number at once."""
+    say(migrated(dsn))
+
+
+def migrated(dsn: str) -> str:
+    """What was done. Raises Failure."""
+    from pgdurable.store.migrate import CannotConnect, MigrationError
+    from pgdurable.store.migrate import migrate as bring_up_to_date
+    from pgdurable_cli.database import place
+
+    where = place(dsn)
+    try:
+        return str(bring_up_to_date(dsn))
+    except CannotConnect as error:
+        reason = str(error).removeprefix("cannot connect to PostgreSQL: ")
+        raise Failure(f"cannot connect to PostgreSQL at {where}: {reason}") from None
+    except MigrationError as error:
+        raise Failure(str(error)) from None
+
+
+def reachable(dsn: str) -> None:
+    """A clear line now, instead of a process that tries for ever."""
+    from pgdurable_cli.database import connected
+
+    with connected(dsn) as database:
+        database.check()

@@ -1,0 +1,178 @@
+"""The database as the commands see it: introspection views to read, functions to act.
+
+psycopg and not the engine's driver: a command runs one query and ends, and needs no event loop for that. The
+statements are files (`sql/queries/cli_*.sql`), each with the record that a row of it becomes.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import BaseRowFactory, class_row
+
+from pgdurable.embedded import DEFAULT_PORT, os_user
+from pgdurable.store.query import query
+from pgdurable_cli.errors import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["Column", "Database", "Query", "Table", "connected", "default_dsn", "place", "psql_command"]
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 30.0
+NO_SCHEMA = (
+    errors.UndefinedTable,
+    errors.UndefinedFunction,
+    errors.UndefinedColumn,
+    errors.InvalidSchemaName,
+)
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[Row]):
+    """A statement of `sql/queries` and what a row of it is."""
+
+    name: str
+    row: type[Row]
+
+    @property
+    def text(self) -> str:
+        return query(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    numeric: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The result of a statement nobody knew before."""
+
+    columns: list[Column]
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    migrations: int
+
+
+class Database:
+    """One connection, with what a command does on it. Made by `connected`."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self._connection = connection
+
+    def all(self, statement: Query[Row], *arguments: object) -> list[Row]:
+        with explained(self._connection.info.dbname), self._cursor(class_row(statement.row)) as cursor:
+            cursor.execute(statement.text.encode(), arguments)
+            return cursor.fetchall()
+
+    def one(self, statement: Query[Row], *arguments: object) -> Row | None:
+        rows = self.all(statement, *arguments)
+        return rows[0] if rows else None
+
+    def check(self) -> None:
+        """Raises Failure unless this is a database with pgdurable's schema."""
+        self.all(Query("cli_check", Check))
+
+    def read(self, text: str, timeout_seconds: float) -> Table:
+        """Run the user's own statement so that it can change nothing and ends some day."""
+        connection = self._connection
+        connection.read_only = True
+        with explained(connection.info.dbname), connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(query("cli_session").encode(), (f"{round(timeout_seconds * 1000)}ms",))
+            cursor.execute(text.encode(), prepare=True)  # prepared: so it is one statement, whatever it says
+            columns = [
+                Column(column.name, is_numeric(column.type_code)) for column in cursor.description or ()
+            ]
+            return Table(columns, cursor.fetchall() if columns else [])
+
+    def _cursor(self, factory: BaseRowFactory[Row]) -> psycopg.Cursor[Row]:
+        return psycopg.RawCursor(self._connection, row_factory=factory)
+
+
+def is_numeric(oid: int) -> bool:
+    registered = psycopg.adapters.types.get(oid)
+    return registered is not None and registered.name in {
+        "int2", "int4", "int8", "float4", "float8", "numeric",
+    }  # fmt: skip
+
+
+def default_dsn() -> str:
+    """The database that `pgdurable dev` keeps on this machine."""
+    return make_conninfo(host="localhost", port=DEFAULT_PORT, user=os_user(), dbname=os_user())
+
+
+def place(dsn: str) -> str:
+    """Where a DSN leads, without its password."""
+    try:
+        options = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        raise Failure(f"not a PostgreSQL connection string: {said_by(error)}") from None
+    host, port = options.get("host") or "localhost", options.get("port") or "5432"
+    name = options.get("dbname") or options.get("user") or ""
+    return f"{host}:{port}/{name}".removesuffix("/")
+
+
+def psql_command(dsn: str) -> str:
+    """How to get there by hand. The password is left to be asked for."""
+    place(dsn)  # raises Failure for what is not a DSN
+    options = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if name != "password"}
+    return f'psql "{make_conninfo("", **options)}"'
+
+
+@contextmanager
+def connected(dsn: str | None) -> Generator[Database]:
+    """A connection to the DSN, or to the database of `pgdurable dev` when there is none."""
+    where = place(dsn) if dsn else f"localhost:{DEFAULT_PORT}"
+    try:
+        connection = psycopg.connect(
+            dsn or default_dsn(),
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            application_name="pgdurable cli",
+        )
+    except psycopg.Error as error:
+        if dsn:
+            raise Failure(f"cannot connect to PostgreSQL at {where}: {said_by(error)}") from None
+        raise Failure(
+            f"no PostgreSQL answers at {where}", "start `pgdurable dev`, or set --dsn or PGDURABLE_DSN"
+        ) from None
+    with connection:
+        yield Database(connection)
+
+
+@contextmanager
+def explained(database: str) -> Generator[None]:
+    """PostgreSQL's errors as one line each."""
+    try:
+        yield
+    except NO_SCHEMA as error:
+        if "pgdurable" not in str(error).partition("\n")[0]:
+            raise Failure(said_by(error)) from None
+        raise Failure(
+            f"the database {database!r} is not one of this release ({said_by(error)})",
+            "`pgdurable migrate` makes it one",
+        ) from None
+    except psycopg.Error as error:
+        raise Failure(said_by(error), error.diag.message_hint) from None
+
+
+def said_by(error: psycopg.Error) -> str:
+    """The message alone; of a failed connection the last address tried, which is the one that was meant."""
+    if error.diag.message_primary:
+        return error.diag.message_primary
+    lines = [line.strip(" \t-") for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.endswith("?") and not line.startswith("Multiple")]
+    return told[-1].removeprefix("connection failed: ") if told else type(error).__name__

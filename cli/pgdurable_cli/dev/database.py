@@ -1,0 +1,81 @@
+"""The database of `pgdurable dev`: an embedded PostgreSQL, or the one that --dsn names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from pgdurable.embedded import DEFAULT_VERSION, EmbeddedPostgres, EmbeddedPostgresError
+from pgdurable_cli.commands.processes import migrated
+from pgdurable_cli.database import place, psql_command
+from pgdurable_cli.errors import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["DevDatabase", "Embedded", "External"]
+
+T = TypeVar("T")
+
+
+class DevDatabase(Protocol):
+    """Blocking: the parent calls it in a thread."""
+
+    psql: str
+    about: str
+
+    def open(self) -> str:
+        """Its DSN, with pgdurable's schema in place. Raises Failure."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class External:
+    """Somebody else's server: it is migrated, and left alone in the end."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self.psql = psql_command(dsn)
+        self.about = place(dsn)
+
+    def open(self) -> str:
+        migrated(self._dsn)
+        return self._dsn
+
+    def close(self) -> None:
+        pass
+
+
+class Embedded:
+    """A server of our own on a directory that stays."""
+
+    def __init__(self, data: Path | None, port: int) -> None:
+        directory = None if data is None else data / f"pg{DEFAULT_VERSION}"
+        self._server = explained(lambda: EmbeddedPostgres(directory, version=DEFAULT_VERSION, port=port))
+        self.psql = f"psql -h localhost -p {port}"
+        self.about = f"PostgreSQL {DEFAULT_VERSION}, data in {short(self._server.data_dir)}"
+
+    def open(self) -> str:
+        explained(self._server.start)
+        dsn = self._server.dsn()
+        migrated(dsn)
+        return dsn
+
+    def close(self) -> None:
+        explained(self._server.stop)
+
+
+def explained(action: Callable[[], T]) -> T:
+    try:
+        return action()
+    except EmbeddedPostgresError as error:
+        raise Failure(str(error)) from None
+    except OSError as error:
+        raise Failure(f"cannot use the data directory: {error}") from None
+
+
+def short(path: Path) -> str:
+    """Relative to where we are, when it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

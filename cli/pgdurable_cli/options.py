@@ -1,0 +1,45 @@
+"""Options that many commands have, each described once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["DSN_VARIABLE", "dsn_option", "json_option", "required_dsn", "yes_option"]
+
+DSN_VARIABLE = "PGDURABLE_DSN"
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+def dsn_option(command: Command) -> Command:
+    return click.option(
+        "--dsn",
+        envvar=DSN_VARIABLE,
+        metavar="DSN",
+        help="PostgreSQL to use [default: the one of `pgdurable dev`; env: PGDURABLE_DSN]",
+    )(command)
+
+
+def required_dsn(command: Command) -> Command:
+    return click.option(
+        "--dsn",
+        envvar=DSN_VARIABLE,
+        metavar="DSN",
+        required=True,
+        help="PostgreSQL to use [env: PGDURABLE_DSN]",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def yes_option(command: Command) -> Command:
+    return click.option(
+        "-y", "--yes", is_flag=True, envvar="CI", help="Do not ask first [implied where CI is set]."
+    )(command)

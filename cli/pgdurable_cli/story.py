@@ -1,0 +1,154 @@
+"""A journal as it is told to people: what each entry did, what came of it, and where attempts failed.
+
+Pure: entries in, lines out. The renderer at the end puts them in a table.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from rich.table import Table
+from rich.text import Text
+
+from pgdurable_cli.times import duration, relative
+from pgdurable_cli.values import brief, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from pgdurable_cli.journal import Entry, EventRow
+
+__all__ = ["Line", "failure_text", "lines", "rendered"]
+
+Mark = Literal["done", "failed", "waiting", "error", "signal"]
+
+STYLES: dict[Mark, str] = {
+    "done": "green", "failed": "red", "waiting": "yellow", "error": "bold red", "signal": "magenta",
+}  # fmt: skip
+SYMBOLS: dict[Mark, str] = {"done": "✓", "failed": "✗", "waiting": "…", "error": "!", "signal": "»"}
+VALUE_LIMIT = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    number: str
+    mark: Mark
+    what: str
+    about: str
+    result: str
+    when: datetime
+    took: str = ""
+
+
+def lines(entries: Sequence[Entry], events: Sequence[EventRow], at: datetime) -> list[Line]:
+    """In the order of the journal, failures after the entry they came after."""
+    told: list[Line] = []
+    pending = list(event_lines(events))
+    for entry in entries:
+        while entry.index is not None and pending and pending[0][0] < entry.index:
+            told.append(pending.pop(0)[1])
+        told.append(entry_line(entry, at))
+    return told + [line for _, line in pending]
+
+
+def entry_line(entry: Entry, at: datetime) -> Line:
+    number = "" if entry.index is None else str(entry.index)
+    return Line(
+        number, mark(entry), entry.type, about(entry), result(entry, at), entry.appended_at, took(entry)
+    )
+
+
+def mark(entry: Entry) -> Mark:
+    if entry.index is None:
+        return "signal"
+    if entry.outcome == "failure":
+        return "failed"
+    return "waiting" if entry.awaited and entry.outcome is None else "done"
+
+
+def about(entry: Entry) -> str:
+    """What the handler asked for."""
+    parts = [entry.name, entry.target]
+    if entry.argument:
+        argument = brief(entry.argument, VALUE_LIMIT)
+        parts.append(f"= {argument}" if entry.type == "SetState" else f"({argument})")
+    if entry.wake_at is not None:
+        parts.append(f"in {duration(entry.wake_at - entry.appended_at)}")
+    parts.append(entry.target_id)
+    return " ".join(part for part in parts if part)
+
+
+def result(entry: Entry, at: datetime) -> str:
+    match mark(entry):
+        case "failed":
+            return failure_text(entry.value)
+        case "waiting" if entry.wake_at is not None and entry.type == "Sleep":
+            return f"due {relative(entry.wake_at, at)}"
+        case "waiting":
+            return "waiting"
+        case _ if entry.value:
+            return brief(entry.value, VALUE_LIMIT)
+        case _:
+            return "none" if entry.outcome == "void" and entry.type.startswith(("Get", "Peek")) else ""
+
+
+def took(entry: Entry) -> str:
+    if entry.completed_at is None or entry.completed_at <= entry.appended_at:
+        return ""
+    return duration(entry.completed_at - entry.appended_at)
+
+
+def failure_text(value: bytes | None) -> str:
+    """`[code] message`, as Restate writes a failure."""
+    failure = decoded(value or b"")
+    return coded(cast("dict[str, Any]", failure), "") if isinstance(failure, dict) else str(failure)
+
+
+def coded(failure: dict[str, Any], prefix: str) -> str:
+    return f"[{failure.get(f'{prefix}code', 500)}] {failure.get(f'{prefix}message', '')}"
+
+
+def event_lines(events: Sequence[EventRow]) -> Iterable[tuple[int, Line]]:
+    """The same failure again and again is told once, with its count."""
+    for (after, kind, text), group in groupby(
+        events, key=lambda event: (event.after_index, event.type, told(event))
+    ):
+        same = list(group)
+        times = f" ×{len(same)}" if len(same) > 1 else ""  # noqa: RUF001 -- a multiplication sign is meant
+        name = "Paused" if kind == "Paused" else f"Failed attempt{times}"
+        yield after, Line("", "error", name, text, "", same[-1].appended_at)
+
+
+def told(event: EventRow) -> str:
+    """The error of a failed attempt, or the one that led to a pause."""
+    detail: dict[str, Any] = json.loads(event.detail)
+    failure: dict[str, Any] = detail.get("last_failure") or detail
+    return coded(failure, "error_") if "error_message" in failure else ""
+
+
+def rendered(told_lines: Iterable[Line], at: datetime) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("#", justify="right", style="dim", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("ENTRY", no_wrap=True)
+    table.add_column("", overflow="fold")
+    table.add_column("RESULT", overflow="fold")
+    table.add_column("WHEN", style="dim", no_wrap=True)
+    table.add_column("TOOK", style="dim", no_wrap=True, justify="right")
+    for line in told_lines:
+        style = STYLES[line.mark]
+        loud = style if line.mark in ("failed", "error") else ""
+        table.add_row(
+            line.number,
+            Text(SYMBOLS[line.mark], style=style),
+            Text(line.what, style=loud or "bold"),
+            Text(line.about, style=loud if line.mark == "error" else ""),
+            Text(line.result, style="yellow" if line.mark == "waiting" else loud),
+            relative(line.when, at),
+            line.took,
+        )
+    return table

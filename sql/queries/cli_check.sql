@@ -1,0 +1,1 @@
+select count(*) as migrations from pgdurable_engine.migration
