@@ -71,7 +71,7 @@ class Listener:
         while not connection.is_closed():
             # A link that died silently is only found by using it.
             await asyncio.sleep(CHECK)
-            await connection.execute("", timeout=CHECK_TIMEOUT)
+            await connection.execute("select", timeout=CHECK_TIMEOUT)
 
     async def listen_to(self, process: UUID) -> None:
         """Hear what is sent to another id too: a new incarnation of this process's worker."""
