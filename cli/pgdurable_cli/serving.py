@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
     from typing import Any
 
-    from pgdurable.app import Node
+    from pgdurable.node import Node
     from pgdurable.loader import Definition
 
 __all__ = ["Endpoint", "Serving", "load", "run", "serve", "serve_until_signal", "set_up_logging"]
@@ -77,7 +77,7 @@ async def serve(serving: Serving, stop: asyncio.Event, ready: Callable[[], None]
 @asynccontextmanager
 async def serving_node(serving: Serving) -> AsyncGenerator[Node]:
     """Started, and in the end stopped: what runs may finish, what cannot is given back."""
-    from pgdurable.app import Address, Node
+    from pgdurable.node import Address, Node
     from pgdurable.store.errors import StoreError
 
     at = serving.ingress
