@@ -97,17 +97,39 @@ class Context(ABC):
     def time(self) -> DurableFuture[float]:
         """Seconds since 1970, journaled."""
 
-    @abstractmethod
+    @overload
     def run(
         self,
         name: str,
-        action: Callable[..., Coroutine[Any, Any, T]] | Callable[..., T],
+        action: Callable[..., Coroutine[Any, Any, T]],
         serde: Serde[T] = DEFAULT,
         max_attempts: int | None = None,
         max_retry_duration: timedelta | None = None,
         type_hint: Any = None,
         args: tuple[Any, ...] | None = None,
-    ) -> DurableFuture[T]:
+    ) -> DurableFuture[T]: ...
+    @overload
+    def run(
+        self,
+        name: str,
+        action: Callable[..., T],
+        serde: Serde[T] = DEFAULT,
+        max_attempts: int | None = None,
+        max_retry_duration: timedelta | None = None,
+        type_hint: Any = None,
+        args: tuple[Any, ...] | None = None,
+    ) -> DurableFuture[T]: ...
+    @abstractmethod
+    def run(
+        self,
+        name: str,
+        action: Callable[..., Any],
+        serde: Serde[Any] = DEFAULT,
+        max_attempts: int | None = None,
+        max_retry_duration: timedelta | None = None,
+        type_hint: Any = None,
+        args: tuple[Any, ...] | None = None,
+    ) -> DurableFuture[Any]:
         """Execute something that must not happen again, and journal its result. `run_typed` has more
         options."""
 
