@@ -21,7 +21,7 @@ from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle,
 from pgdurable_sdk.handler import HandlerType, handler_of
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Handle
-from pgdurable_sdk.journal.entries import CallRequest, Entry, Outcome
+from pgdurable_sdk.journal.entries import CallRequest, Entry, EntryType, Outcome, Recorded
 from pgdurable_sdk.run import DEFAULTS, RunOptions
 from pgdurable_sdk.serde import DEFAULT, Serde, resolve
 from pgdurable_sdk.steps import Step
@@ -231,38 +231,43 @@ class DurableContext(WorkflowContext, ObjectContext):
     ) -> DurableFuture[Any]:
         self._need_key("get()")
         attempt = self._attempt
-        attempt.enter()
-        result = Result[Any](attempt, Handle(), _decoder(serde, type_hint))
         state = attempt.state
-        if attempt.replaying or state.knows(name):
-            self._read(result.handle, commands.get_state(name, state.get(name), entry_name=entry_name))
-            return result
+        result = Result[Any](attempt, Handle(), _decoder(serde, type_hint))
+
+        def read(*, lazy: bool) -> None:
+            entry = commands.get_state(name, state.get(name), lazy=lazy, entry_name=entry_name)
+            self._read(result.handle, entry)
 
         async def fetch() -> None:
-            if not state.knows(name):
+            if not attempt.replaying and not state.knows(name):
                 state.set(name, await attempt.port.read_state(name))
-            self._read(
-                result.handle, commands.get_state(name, state.get(name), lazy=True, entry_name=entry_name)
-            )
+            read(lazy=True)
 
-        attempt.open_reads.append(fetch)
+        attempt.enter()
+        if _here(attempt.machine.upcoming, EntryType.GET_EAGER_STATE, name, known=state.knows(name)):
+            read(lazy=False)
+        else:
+            attempt.open_reads.append(fetch)
         return result
 
     def state_keys(self, entry_name: str | None = None) -> DurableFuture[list[str]]:
         self._need_key("state_keys()")
         attempt = self._attempt
-        attempt.enter()
-        result = Result[list[str]](attempt, Handle(), _names)
         state = attempt.state
-        if attempt.replaying or state.complete:
-            self._read(result.handle, commands.get_state_keys(state.keys(), entry_name=entry_name))
-            return result
+        result = Result[list[str]](attempt, Handle(), _names)
+
+        def read(names: list[str], *, lazy: bool) -> None:
+            self._read(result.handle, commands.get_state_keys(names, lazy=lazy, entry_name=entry_name))
 
         async def fetch() -> None:
-            names = state.keys(await attempt.port.read_state_keys())
-            self._read(result.handle, commands.get_state_keys(names, lazy=True, entry_name=entry_name))
+            stored = [] if attempt.replaying else await attempt.port.read_state_keys()
+            read(state.keys(stored), lazy=True)
 
-        attempt.open_reads.append(fetch)
+        attempt.enter()
+        if _here(attempt.machine.upcoming, EntryType.GET_EAGER_STATE_KEYS, None, known=state.complete):
+            read(state.keys(), lazy=False)
+        else:
+            attempt.open_reads.append(fetch)
         return result
 
     def set(self, name: str, value: Any, serde: Serde[Any] = DEFAULT, entry_name: str | None = None) -> None:
@@ -356,6 +361,12 @@ class DurableContext(WorkflowContext, ObjectContext):
             raise UsageError(f"a shared handler only reads state: {what} is for exclusive ones and main()")
 
 
+_LAZY = {
+    EntryType.GET_EAGER_STATE: EntryType.GET_LAZY_STATE,
+    EntryType.GET_EAGER_STATE_KEYS: EntryType.GET_LAZY_STATE_KEYS,
+}
+
+
 class _Promise(DurablePromise[Any]):
     def __init__(self, context: DurableContext, name: str, serde: Serde[Any]) -> None:
         self._context = context
@@ -399,6 +410,17 @@ class _Finished:
 
 async def _now() -> float:
     return time.time()
+
+
+def _here(recorded: Recorded | None, eager: EntryType, name: str | None, *, known: bool) -> bool:
+    """Whether a read is journaled at once: its value is here, or was when this was recorded.
+
+    One that had to be fetched was journaled when the handler waited, after what it did in between; so that is
+    what is recorded next, and the read is due later in a replay, too.
+    """
+    if recorded is None:
+        return known
+    return recorded.type in (eager, _LAZY[eager]) and recorded.name == name
 
 
 def _names(value: bytes) -> list[str]:

@@ -143,7 +143,8 @@ class Execution:
         if self.steps.in_line is not None or IN_STEP.get():
             raise UsageError(
                 "the context cannot be used inside ctx.run: a step is journaled as one result, nothing in it "
-                "can be journaled by itself. Use the context before or after, and pass plain values in"
+                "can be journaled by itself. Use the context before or after, and pass plain values in; "
+                "and let only one task of a handler use it"
             )
         if CURRENT.get() is not self:
             raise foreign()
@@ -171,7 +172,7 @@ class Execution:
         if self._waiter is not None:
             raise UsageError(
                 "two tasks of this handler wait at the same time, and a replay could not tell which goes on. "
-                " Combine the futures: gather() and select() of pgdurable, not of asyncio"
+                "Combine the futures: gather() and select() of pgdurable, not of asyncio"
             )
         while self.open_reads:
             await self.open_reads.pop(0)()
@@ -181,7 +182,7 @@ class Execution:
                 return
             if progress is Progress.CANCELLED:
                 raise self.cancelled()
-            self.steps.start()
+            self.steps.start(node)
             await self._park(node)
 
     def timer(self, delta: timedelta, name: str | None = None) -> SleepFuture:
@@ -192,6 +193,7 @@ class Execution:
 
     def cancelled(self) -> Cancelled:
         """Pass a cancellation on to what this invocation called, and make the error to raise."""
+        self.steps.drop()
         children = list(self.machine.children.values())
         self.machine.children.clear()
         for child in children:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pgdurable_sdk.exceptions import RetryableError, SerdeError, TerminalError
 from pgdurable_sdk.futures import CURRENT, Result, foreign
 from pgdurable_sdk.journal import commands
-from pgdurable_sdk.journal.awaits import Handle
+from pgdurable_sdk.journal.awaits import Handle, Node, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
 from pgdurable_sdk.port import Failed
 
@@ -87,6 +87,7 @@ class Steps:
         """The one that executes as part of the handler."""
         self._open: list[Step[Any]] = []
         self._journaled: list[Step[Any]] = []
+        self._dropped: list[Step[Any]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[Any] | None = None
         self._interrupted = False
@@ -109,8 +110,13 @@ class Steps:
         if not (alone and await self._settle_in_line(step)):
             await execution.wait(step.handle)
 
-    def start(self) -> None:
-        """The handler waits, and everything heard was fed: execute what is journaled and has no result."""
+    def start(self, node: Node) -> None:
+        """The handler waits for ``node``, everything heard was fed: execute what is journaled and has no
+        result."""
+        if self._dropped:
+            wanted = set(map(id, unsettled(node)))
+            self._journaled += [step for step in self._dropped if id(step.handle) in wanted]
+            self._dropped = [step for step in self._dropped if id(step.handle) not in wanted]
         journaled, self._journaled = self._journaled, []
         for step in journaled:
             if not step.handle.order:
@@ -118,6 +124,12 @@ class Steps:
                 self.executing += 1
                 self._tasks.add(task)
                 task.add_done_callback(self._ended)
+
+    def drop(self) -> None:
+        """The invocation was cancelled: what was not begun is not, unless the handler asks for it once
+        more."""
+        self._dropped += self._journaled
+        self._journaled = []
 
     def note_slow(self) -> None:
         """Journal the command of the step in line, if it has been executing for long."""
@@ -168,7 +180,7 @@ class Steps:
         self._open.clear()
         result = await self._execute_in_line(step)
         if result is None:
-            self._journaled.append(step)
+            self._dropped.append(step)
             return False
         outcome, value = result
         if step.handle.index:
