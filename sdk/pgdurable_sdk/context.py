@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from pgdurable_sdk.futures import CallFuture, DurableFuture, SendHandle, SleepFuture
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    # What no argument tells the type of is Any. Only for checkers, which know typing_extensions without its
+    # being here.
+    T = TypeVarWithDefault("T", default=Any)
+else:
+    T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741  (input; O is output)
 O = TypeVar("O")  # noqa: E741
 P = ParamSpec("P")

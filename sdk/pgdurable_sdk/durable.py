@@ -86,7 +86,7 @@ class DurableContext(WorkflowContext, ObjectContext):
         type_hint: Any = None,
         args: tuple[Any, ...] | None = None,
     ) -> DurableFuture[Any]:
-        options = RunOptions[Any](
+        options: RunOptions[Any] = RunOptions(
             serde, type_hint, max_attempts=max_attempts, max_duration=max_retry_duration
         )
         return self.run_typed(name, action, options, *(args or ()))
@@ -104,7 +104,7 @@ class DurableContext(WorkflowContext, ObjectContext):
         attempt.check()
         hint = options.type_hint
         serde = resolve(options.serde, hints.returned(action) if hint is None else hint)
-        step = Step[Any](attempt.steps, name, action, args, kwargs, options, serde)
+        step: Step[Any] = Step(attempt.steps, name, action, args, kwargs, options, serde)
         attempt.steps.add(step)
         return step
 
@@ -232,7 +232,7 @@ class DurableContext(WorkflowContext, ObjectContext):
         self._need_key("get()")
         attempt = self._attempt
         state = attempt.state
-        result = Result[Any](attempt, Handle(), _decoder(serde, type_hint))
+        result: Result[Any] = Result(attempt, Handle(), _decoder(serde, type_hint))
 
         def read(*, lazy: bool) -> None:
             entry = commands.get_state(name, state.get(name), lazy=lazy, entry_name=entry_name)
@@ -254,7 +254,7 @@ class DurableContext(WorkflowContext, ObjectContext):
         self._need_key("state_keys()")
         attempt = self._attempt
         state = attempt.state
-        result = Result[list[str]](attempt, Handle(), _names)
+        result: Result[list[str]] = Result(attempt, Handle(), _names)
 
         def read(names: list[str], *, lazy: bool) -> None:
             self._read(result.handle, commands.get_state_keys(names, lazy=lazy, entry_name=entry_name))

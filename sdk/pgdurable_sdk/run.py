@@ -15,7 +15,7 @@ _INITIAL = timedelta(milliseconds=50)
 _LONGEST = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: RunOptions[int](...) could not remember its type argument
 class RunOptions(Generic[T]):
     """Options of ``ctx.run_typed``. With none of the retry fields set, the invocation's retry policy
     applies."""

@@ -69,7 +69,7 @@ class DefaultSerde(Serde[T]):
             return b""
         try:
             return _ENCODE(obj)
-        except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        except (TypeError, ValueError, NotImplementedError, msgspec.MsgspecError) as error:
             raise SerdeError(f"{_name_of(type(obj))} cannot be turned into JSON: {error}") from error
 
     def deserialize(self, buf: bytes) -> T | None:
@@ -77,7 +77,7 @@ class DefaultSerde(Serde[T]):
             return None
         try:
             value: T = self._decode(buf)
-        except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        except (TypeError, ValueError, NotImplementedError, msgspec.MsgspecError) as error:
             expected = "JSON" if self.type_hint is None else _name_of(self.type_hint)
             raise SerdeError(f"not {expected}: {error}") from error
         return value

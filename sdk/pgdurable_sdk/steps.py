@@ -13,7 +13,8 @@ import asyncio
 import contextvars
 import inspect
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+import traceback
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pgdurable_sdk.exceptions import RetryableError, SerdeError, TerminalError
 from pgdurable_sdk.futures import CURRENT, Result, foreign
@@ -54,12 +55,12 @@ class Step(Result[T_co]):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         options: RunOptions[Any],
-        serde: Serde[Any],
+        serde: Serde[T_co],
     ) -> None:
         # Not through super().__init__: this is the hot path.
         self._attempt = steps.execution
         self.node = self.handle = Handle()
-        self._decode = serde.deserialize
+        self._decode = cast("Callable[[bytes], T_co]", serde.deserialize)
         self.steps = steps
         self.name = name
         self.action = action
@@ -278,7 +279,7 @@ class Steps:
 def is_async(action: Callable[..., Any]) -> bool:
     """Whether calling this gives a coroutine. Asked for each step: `inspect` takes ten times as long."""
     try:
-        return bool(action.__code__.co_flags & inspect.CO_COROUTINE)  # type: ignore[attr-defined]
+        return bool(action.__code__.co_flags & inspect.CO_COROUTINE)
     except AttributeError:
         return inspect.iscoroutinefunction(action) or inspect.iscoroutinefunction(
             getattr(action, "__call__", None)  # noqa: B004  (an object with an async __call__)
@@ -296,8 +297,6 @@ def cause_of(error: BaseException, kind: type[T_error]) -> T_error | None:
 
 
 def stacktrace(error: BaseException) -> str:
-    import traceback
-
     return "".join(traceback.format_exception(error))
 
 

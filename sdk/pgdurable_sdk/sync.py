@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from pgdurable_sdk.futures import DurableFuture, SendHandle
     from pgdurable_sdk.threads import Bridge
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    # What no argument tells the type of is Any. Only for checkers, which know typing_extensions without its
+    # being here.
+    T = TypeVarWithDefault("T", default=Any)
+else:
+    T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
 

@@ -134,7 +134,7 @@ class World:
         """Until the attempt has ended, or waits."""
         assert self.execution is not None
         assert self.task is not None
-        while not self.task.done() and self.execution.waiting_since is None:
+        while not self.task.done() and self.execution.waiting_since is None:  # noqa: ASYNC110
             await asyncio.sleep(0)
         for _ in range(3):  # what has just arrived may make it go on
             await asyncio.sleep(0)
