@@ -51,9 +51,6 @@ class Settings:
     submit_patience: float = 10.0
     """How long a client's request is retried while PostgreSQL is away, before it is answered with 503."""
 
-    message_limit: int = 32 * 1024 * 1024
-    """Bytes of one payload or journal entry (Restate's message-size-limit)."""
-
     retry: InvocationRetryPolicy = field(
         default_factory=lambda: InvocationRetryPolicy(
             initial_interval=timedelta(milliseconds=500),

@@ -180,7 +180,7 @@ class Gateway:
             input=request.body,
             headers=to_detail(_merged(request.headers)),
             idempotency_key=request.idempotency_key,
-            delay=request.delay,
+            delay=request.delay or None,
             caller_id=None,
             caller_index=None,
             origin=origin,

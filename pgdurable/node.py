@@ -20,6 +20,7 @@ from pgdurable.engine.maintenance import Maintenance
 from pgdurable.engine.notifier import CHANNEL, Notifier
 from pgdurable.engine.registry import Registry
 from pgdurable.engine.results import Results
+from pgdurable.engine.timers import Timers
 from pgdurable.engine.worker import Worker
 from pgdurable.gateway import Gateway
 from pgdurable.ingress import IngressServer, create_app
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pgdurable.loader import Definition
+    from pgdurable.store.rows import Fired
     from pgdurable.store.verbs import Capacity
     from pgdurable_sdk.handler import Handler
 
@@ -84,6 +86,7 @@ class Node:
             self._notifier.run,
             self._listener.run,
             self._registry.run,
+            self._timers.run,
             self._maintenance.run_reaper,
             self._maintenance.run_sweeper,
         ):
@@ -113,19 +116,25 @@ class Node:
 
     def _assemble(self) -> None:
         settings = self.settings
-        results_lane, notify_lane, registry_lane, submit_lane, upkeep_lane = self._lanes = [
-            Lane(self._dsn, purpose) for purpose in ("results", "notify", "registry", "submit", "upkeep")
-        ]
+        purposes = ("results", "notify", "registry", "submit", "timers", "upkeep")
+        self._lanes = [Lane(self._dsn, purpose) for purpose in purposes]
+        results_lane, notify_lane, registry_lane, submit_lane, timer_lane, upkeep_lane = self._lanes
         self._results = Results(results_lane, settings.result_poll)
         self._notifier = Notifier(notify_lane)
         self._registry = Registry(registry_lane, settings)
         self._hints = Hints(self.id, self._notifier, self._results, self._registry)
         self._listener = Listener(self._dsn, self.id, self._hints.heard, self._hints.returned)
         self._maintenance = Maintenance(upkeep_lane, settings, self._hints)
+        self._timers = Timers(timer_lane, settings.poll, self._fired)
         self._worker = self._make_worker() if self._services else None
         self._hints.worker = self._worker
         self._intake = Intake(
-            submit_lane, settings.submit_patience, self._offer, self._start_all, self._hints.pass_on
+            submit_lane,
+            settings.submit_patience,
+            self._offer,
+            self._start_all,
+            self._hints.pass_on,
+            self._timers.expect,
         )
         self._server: IngressServer | None = None
         self.gateway = Gateway(self.id, upkeep_lane, self._registry, self._intake, self._results, self._hints)
@@ -147,6 +156,7 @@ class Node:
             self._results,
             self._hints,
             self._listener,
+            self._timers,
             self.name,
             self.deployment_id,
         )
@@ -157,6 +167,10 @@ class Node:
     def _start_all(self, *args: Any) -> None:
         assert self._worker is not None, "only a worker's offer is answered with attempts"
         self._worker.start_all(*args)
+
+    def _fired(self, fired: Fired) -> None:
+        self._hints.deliver(fired.delivered)
+        self._hints.pass_on(fired.hints)
 
     async def _announce(self) -> None:
         if self._services:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 from pgdurable.store import verbs
-from pgdurable.store.errors import TryAgain
+from pgdurable.store.errors import TryAgain, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from pgdurable.store.lane import Lane
     from pgdurable.store.rows import StartRow
     from pgdurable.store.verbs import Capacity
+
+log = logging.getLogger("pgdurable.claimer")
+
+RETRY_PAUSE: Final = 0.1
 
 
 class Claimer:
@@ -57,7 +62,9 @@ class Claimer:
             return
         try:
             started = await verbs.claim(self._lane, capacity)
-        except TryAgain:
+        except (TryAgain, Unavailable) as error:
+            log.debug("claiming again: %s", error)
+            await asyncio.sleep(RETRY_PAUSE)
             self._wake.set()
             return
         if len(started) == capacity.room:

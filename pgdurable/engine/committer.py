@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pgdurable.engine.batch import Batch
 from pgdurable.store import verbs
-from pgdurable.store.errors import Refused, TryAgain
+from pgdurable.store.errors import Refused, TryAgain, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +71,8 @@ class Committer:
         for attempt in range(RETRIES):
             try:
                 self._applied(batch, await verbs.apply(self._lane, changes, self._offer()))
-            except TryAgain as error:
-                log.warning("a batch is tried again: %s", error)
+            except (TryAgain, Unavailable) as error:
+                log.debug("a batch is tried again: %s", error)
                 await asyncio.sleep(RETRY_PAUSE * min(attempt, 10))
             except Refused as error:
                 await self._write_singly(batch, error)

@@ -44,7 +44,7 @@ class Hints:
                 self._notifier.send(channel_of(hint.owner), f"{hint.type} {hint.id}")
 
     def _pass_on_route(self, route: str) -> None:
-        if self.worker is not None and self.worker.serves(route) and self.worker.offer().room > 0:
+        if self.worker is not None and self.worker.serves(route) and self.worker.has_room:
             self._wake_claimer()
         else:
             self._notifier.send(CHANNEL, f"route {route}")

@@ -38,12 +38,14 @@ class Intake:
         offer: Callable[[], Capacity],
         started: Callable[[list[StartRow], dict[UUID, SubmissionRow]], None],
         hinted: Callable[[list[HintRow]], None],
+        delayed: Callable[[float], None],
     ) -> None:
         self._lane = lane
         self._patience = patience
         self._offer = offer
         self._started = started
         self._hinted = hinted
+        self._delayed = delayed
         self._open: list[Waiting] = []
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -79,6 +81,9 @@ class Intake:
             self._started(submitted.started, {row.id: row for row, _ in batch})
         if submitted.hints:
             self._hinted(submitted.hints)
+        delays = [row.delay for row, _ in batch if row.delay is not None]
+        if delays:
+            self._delayed(min(delays).total_seconds())
 
     async def _persist(self, rows: list[SubmissionRow]) -> Submitted:
         """Try until it is done, or PostgreSQL has been away for too long."""

@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pgdurable.store import verbs
+from pgdurable.store.errors import StoreError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -45,7 +46,7 @@ class Missing:
             self._wake.set()
 
     async def run(self) -> None:
-        """Fetch, for ever. Raises a :exc:`StoreError` when the incarnation cannot go on."""
+        """Fetch, for ever."""
         while True:
             try:
                 async with asyncio.timeout(self._interval):
@@ -56,8 +57,15 @@ class Missing:
             wanted, self._wanted = self._wanted, set()
             heard = {id: self._attempts[id].heard for id in wanted if id in self._attempts}
             if heard:
-                rows = await verbs.notifications_after(self._lane, list(heard), list(heard.values()))
-                self._deliver(rows)
+                await self._fetch(heard)
+
+    async def _fetch(self, heard: dict[UUID, int]) -> None:
+        try:
+            rows = await verbs.notifications_after(self._lane, list(heard), list(heard.values()))
+        except StoreError:
+            self._wanted.update(heard)  # with the next round: nothing was changed
+        else:
+            self._deliver(rows)
 
     def _deliver(self, rows: list[NotificationRow]) -> None:
         for row in rows:

@@ -1,62 +1,64 @@
 """Due timers: sleeps, delayed invocations, retries.
 
-The database's clock decides what is due. This process sleeps until the next one it knows of; timers set by
+The database's clock decides what is due. This process sleeps until the next timer it knows of; those set by
 others it learns of whenever it looks, at least every ``poll`` seconds, and their own process fires them on
-time.
+time. What becomes runnable is claimed like everything else, so firing needs no worker.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from pgdurable.store import verbs
-from pgdurable.store.errors import TryAgain
+from pgdurable.store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pgdurable.store.lane import Lane
     from pgdurable.store.rows import Fired
-    from pgdurable.store.verbs import Capacity
+
+log = logging.getLogger("pgdurable.timers")
 
 LIMIT: Final = 500
+RETRY_PAUSE: Final = 0.2
 
 
 class Timers:
     """Fires what is due and sleeps until there is more."""
 
-    def __init__(
-        self, lane: Lane, poll: float, offer: Callable[[], Capacity], fired: Callable[[Fired], None]
-    ) -> None:
+    def __init__(self, lane: Lane, poll: float, fired: Callable[[Fired], None]) -> None:
         self._lane = lane
         self._poll = poll
-        self._offer = offer
         self._fired = fired
         self._loop = asyncio.get_running_loop()
         self._next = self._loop.time()
         self._wake = asyncio.Event()
 
-    def expect(self, at: float) -> None:
-        """A timer was set that is due at ``at``, in the event loop's time."""
+    def expect(self, seconds: float) -> None:
+        """A timer was set that is due in ``seconds``."""
+        at = self._loop.time() + seconds
         if at < self._next:
             self._next = at
             self._wake.set()
 
     async def run(self) -> None:
-        """Fire, for ever. Raises a :exc:`StoreError` when the incarnation cannot go on."""
+        """Fire, for ever."""
         while True:
             await self._sleep()
             self._next = self._loop.time() + self._poll
             try:
-                fired = await verbs.fire_timers(self._lane, LIMIT, self._offer())
-            except TryAgain:
-                self._next = self._loop.time() + 0.01
+                fired = await verbs.fire_timers(self._lane, LIMIT)
+            except StoreError as error:
+                log.debug("timers were not fired: %s", error)
+                self.expect(RETRY_PAUSE)
                 continue
             if fired.fired == LIMIT:
-                self._next = self._loop.time()
+                self.expect(0.0)
             elif fired.next_in is not None:
-                self.expect(self._loop.time() + max(fired.next_in, 0.0))
+                self.expect(max(fired.next_in, 0.0))
             self._fired(fired)
 
     async def _sleep(self) -> None:

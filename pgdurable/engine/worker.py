@@ -21,7 +21,6 @@ from pgdurable.engine.committer import Committer
 from pgdurable.engine.heart import Heart
 from pgdurable.engine.missing import Missing
 from pgdurable.engine.outcome import ending_row
-from pgdurable.engine.timers import Timers
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
 from pgdurable.store.lane import Lane
@@ -39,7 +38,8 @@ if TYPE_CHECKING:
     from pgdurable.engine.listener import Listener
     from pgdurable.engine.registry import Registry
     from pgdurable.engine.results import Results
-    from pgdurable.store.rows import Applied, Fired, NotificationRow, StartRow, SubmissionRow
+    from pgdurable.engine.timers import Timers
+    from pgdurable.store.rows import Applied, NotificationRow, StartRow, SubmissionRow
     from pgdurable_sdk.handler import Handler
     from pgdurable_sdk.port import Ending
 
@@ -61,6 +61,7 @@ class Worker:
         results: Results,
         hints: Hints,
         listener: Listener,
+        timers: Timers,
         name: str,
         deployment_id: str,
     ) -> None:
@@ -70,7 +71,7 @@ class Worker:
         self.committer: Committer
         self.claimer: Claimer | None = None
         self.missing: Missing
-        self._timers: Timers | None = None
+        self._timers = timers
         self._dsn = dsn
         self._handlers = handlers
         self._routes = sorted({service for service, _ in handlers})
@@ -83,6 +84,7 @@ class Worker:
         self._number = 1
         self._draining = False
         self._quiet = asyncio.Event()
+        self._said = ""
         self._state_lane = Lane(dsn, "state")
         self._loop = asyncio.get_running_loop()
 
@@ -94,19 +96,24 @@ class Worker:
             try:
                 await self._live()
             except* StoreError as group:
-                log.warning("starting over: %s", group.exceptions[0])
+                self._say(f"starting over: {group.exceptions[0]}")
             await asyncio.sleep(REJOIN_PAUSE)
+
+    def _say(self, message: str) -> None:
+        """Warn once, not at every try."""
+        if message != self._said:
+            log.warning("%s", message)
+        self._said = message
 
     async def _live(self) -> None:
         worker = uuid4()
-        lanes = [Lane(self._dsn, purpose) for purpose in ("apply", "claim", "timers", "notifications")]
-        apply_lane, claim_lane, timer_lane, missing_lane = lanes
+        lanes = [Lane(self._dsn, purpose) for purpose in ("apply", "claim", "notifications")]
+        apply_lane, claim_lane, missing_lane = lanes
         lost = asyncio.Event()
         heart = Heart(self._dsn, worker, self.settings.lease, lambda reason: self._lost(lost, reason))
         self.committer = Committer(apply_lane, self.offer, self._applied, self._refused)
         self.claimer = Claimer(claim_lane, self._poll, self.offer, self.start_all)
         self.missing = Missing(missing_lane, self.settings.missing_poll, self._attempts)
-        self._timers = Timers(timer_lane, self.settings.poll, self.offer, self._fired)
         try:
             await verbs.join_worker(
                 claim_lane,
@@ -119,8 +126,9 @@ class Worker:
             await self._listener.listen_to(worker)
             await heart.start()
             self.incarnation = worker
+            self._said = ""
             async with asyncio.TaskGroup() as group:
-                for service in (self.committer, self.claimer, self._timers, self.missing):
+                for service in (self.committer, self.claimer, self.missing):
                     group.create_task(service.run())
                 group.create_task(self._watch_attempts())
                 group.create_task(_raise_when(lost))
@@ -152,14 +160,18 @@ class Worker:
 
     def offer(self) -> Capacity:
         """The capacity that goes along with a call to the database."""
-        room = min(self.settings.resident - len(self._attempts), self.settings.offer)
-        if self.incarnation is None or self._draining:
-            room = 0
         if self.incarnation is None:
             return NO_CAPACITY
+        room = min(self.settings.resident - len(self._attempts), self.settings.offer)
         number = self._number
         self._number += STRIDE
-        return Capacity(self.incarnation, self._routes, max(room, 0), number)
+        return Capacity(self.incarnation, self._routes, 0 if self._draining else max(room, 0), number)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more attempts may be started."""
+        alive = self.incarnation is not None and not self._draining
+        return alive and len(self._attempts) < self.settings.resident
 
     def serves(self, route: str) -> bool:
         """Whether this worker takes work of ``route``."""
@@ -234,18 +246,13 @@ class Worker:
             self._forget(attempt)
             if row.type == "complete" and not attempt.lost and row.outcome is not None:
                 self._results.resolve(row.id, row.outcome, row.value)
-        if batch.delays and self._timers is not None:
-            self._timers.expect(self._loop.time() + min(batch.delays))
+        if batch.delays:
+            self._timers.expect(min(batch.delays))
         self.deliver(applied.delivered)
         self.start_all(
             applied.started, {call.id: call for call in batch.changes.calls} if applied.started else None
         )
         self._hints.pass_on(applied.hints)
-
-    def _fired(self, fired: Fired) -> None:
-        self.deliver(fired.delivered)
-        self.start_all(fired.started)
-        self._hints.pass_on(fired.hints)
 
     def _refused(self, attempt: Attempt, message: str) -> None:
         """PostgreSQL does not take what this attempt wrote; what it had written before stands."""

@@ -1,8 +1,8 @@
 """Brings a database to the schema of this release. Any number of processes may do so at once.
 
 Numbered files (sql/migrations) run once and in order. Functions and views are a set that is applied again,
-whole, whenever its hash differs from the recorded one: so a function has one home, and its history is `git log`
-of it. Everything happens in one transaction, but for files marked `--! no-transaction`, which run alone.
+whole, whenever its hash differs from the recorded one: so a function has one home, and its history is its
+`git log`. Everything happens in one transaction, but for files marked `--! no-transaction`, which run alone.
 
 `create or replace` cannot drop a column of a view or change the result of a function, and makes an overload
 of one with new arguments. Then all functions and views are dropped and created anew, in the same transaction.

@@ -220,7 +220,6 @@ class Fired(NamedTuple):
     fired: int
     next_in: float | None
     delivered: list[NotificationRow]
-    started: list[StartRow]
     hints: list[HintRow]
 
 

@@ -111,12 +111,10 @@ async def signal(lane: Lane, signals: Sequence[SignalRow]) -> Signalled:
     return Signalled([AnswerRow(*row) for row in answers or ()], _notifications(delivered), _hints(hints))
 
 
-async def fire_timers(lane: Lane, limit: int, capacity: Capacity) -> Fired:
+async def fire_timers(lane: Lane, limit: int) -> Fired:
     """Fire due timers, at most ``limit``; ``next_in`` is seconds until the next one is due."""
-    fired, next_in, delivered, started, hints = await lane.row(
-        query("fire_timers"), limit, capacity.worker, capacity.routes, capacity.room, capacity.attempt
-    )
-    return Fired(fired, next_in, _notifications(delivered), _starts(started), _hints(hints))
+    fired, next_in, delivered, hints = await lane.row(query("fire_timers"), limit)
+    return Fired(fired, next_in, _notifications(delivered), _hints(hints))
 
 
 async def reap_workers(lane: Lane) -> tuple[list[UUID], list[HintRow]]:

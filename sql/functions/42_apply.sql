@@ -34,6 +34,8 @@ declare
     v_more     pgdurable_engine.notice[];
     v_ids      uuid[];
     v_hints    pgdurable_engine.hint[];
+    v_news     pgdurable_engine.notification[];
+    v_cancels  pgdurable_engine.signal[];
 begin
     perform pgdurable_engine.enter_worker(p_worker);
 
@@ -91,6 +93,22 @@ begin
         from unnest(p_endings) e where e.type = 'complete';
     end if;
 
+    -- A cancellation is more than a signal for one that has not begun: it goes the way of those from outside.
+    if cardinality(v_notices) > 0 then
+        v_cancels := array(
+            select row(n.id, 'cancel', null, null, null, null)::pgdurable_engine.signal
+            from unnest(v_notices) with ordinality n where n.type = 31743 and n.index = 1 order by n.ordinality
+        );
+        if cardinality(v_cancels) > 0 then
+            v_notices := array(
+                select row(n.source, n.id, n.type, n.index, n.name, n.outcome, n.value)::pgdurable_engine.notice
+                from unnest(v_notices) with ordinality n
+                where n.type <> 31743 or n.index is distinct from 1 order by n.ordinality
+            );
+            select s.delivered, s.hints into delivered, hints from pgdurable_engine.signal(v_cancels) s;
+        end if;
+    end if;
+
     if v_finished is not null or cardinality(v_notices) > 0 or cardinality(p_endings) > 0 then
         perform pgdurable_engine.lock_invocations(
             array(
@@ -107,16 +125,18 @@ begin
     end if;
 
     if v_finished is not null then
-        select f.notices, f.hints, f.promoted into v_more, hints, v_ids
+        select f.notices, f.hints, f.promoted into v_more, v_hints, v_ids
         from pgdurable_engine.finish(v_finished, v_now) f;
+        hints := hints || v_hints;
         v_notices := v_notices || v_more;
         v_runnable := v_runnable || v_ids;
     end if;
 
     if cardinality(v_notices) > 0 then
-        select d.delivered, d.woken into delivered, v_ids from pgdurable_engine.deliver(v_notices, v_now) d;
+        select d.delivered, d.woken into v_news, v_ids from pgdurable_engine.deliver(v_notices, v_now) d;
         v_runnable := v_runnable || v_ids;
-        hints := hints || pgdurable_engine.notified_hints(delivered, p_worker);
+        hints := hints || pgdurable_engine.notified_hints(v_news, p_worker);
+        delivered := delivered || v_news;
     end if;
 
     -- After the deliveries: one that came in this very batch must not be slept over.
