@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
+from pgdurable.store.dsn import for_asyncpg
 from pgdurable.store.errors import OutcomeUnknown, Unavailable, translate
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def connect(dsn: str, purpose: str) -> Connection[Record]:
     """A connection with the engine's settings. Raises :exc:`Unavailable`."""
     try:
         return await asyncpg.connect(
-            dsn,
+            for_asyncpg(dsn),
             timeout=CONNECT_TIMEOUT,
             server_settings=SESSION | {"application_name": f"pgdurable {purpose}"},
         )
