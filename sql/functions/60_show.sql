@@ -10,12 +10,12 @@ exception when data_exception then
     return null;
 end $$;
 
--- Null where the bytes are not JSON.
+-- Null where the bytes are not JSON. A NUL is valid there, and not in PostgreSQL's text.
 create or replace function pgdurable_engine.utf8_json(p_bytes bytea) returns json
 language plpgsql stable strict
 as $$
 begin
-    return convert_from(p_bytes, 'UTF8')::json;
+    return replace(convert_from(p_bytes, 'UTF8'), '\u0000', '\ufffd')::json;
 exception when data_exception then
     return null;
 end $$;
@@ -33,8 +33,10 @@ create or replace function pgdurable_engine.failure_json(p_value bytea) returns 
 language sql stable
 as $$
     select case
-        when json_typeof(f) = 'object'
-            then json_build_object('code', coalesce(f ->> 'code', '500')::int, 'message', coalesce(f ->> 'message', ''))
+        when json_typeof(f) = 'object' then json_build_object(
+            'code', case when f ->> 'code' ~ '^[0-9]{1,9}$' then (f ->> 'code')::int else 500 end,
+            'message', coalesce(f ->> 'message', '')
+        )
         else json_build_object('code', 500, 'message', coalesce(pgdurable_engine.utf8(p_value), ''))
     end
     from (select pgdurable_engine.utf8_json(p_value)) x (f)
