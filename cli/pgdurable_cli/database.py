@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import BaseRowFactory, class_row
+from psycopg.rows import BaseRowFactory, class_row, tuple_row
 
 from pgdurable.embedded import DEFAULT_PORT, os_user
 from pgdurable.store.query import query
@@ -90,7 +90,8 @@ class Database:
         """Run the user's own statement so that it can change nothing and ends some day."""
         connection = self._connection
         connection.read_only = True
-        with explained(connection.info.dbname), connection.transaction(), connection.cursor() as cursor:
+        cursor = self._cursor(tuple_row)
+        with explained(connection.info.dbname), connection.transaction(), cursor:
             cursor.execute(query("cli_session").encode(), (f"{round(timeout_seconds * 1000)}ms",))
             cursor.execute(text.encode(), prepare=True)  # prepared: so it is one statement, whatever it says
             columns = [

@@ -43,9 +43,9 @@ STATUS_STYLES = {
 
 @cache
 def out() -> Console:
-    """Standard output. `NO_COLOR` and `FORCE_COLOR` are heeded; nothing is highlighted by guesswork."""
+    """Standard output. `NO_COLOR` and `FORCE_COLOR` are heeded; brackets in what is shown mean nothing."""
     width = None if sys.stdout.isatty() else PIPED_WIDTH
-    return Console(highlight=False, width=width, soft_wrap=False)
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def say(text: RenderableType) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
     from typing import Any
 
-    from pgdurable.node import Node
     from pgdurable.loader import Definition
+    from pgdurable.node import Node
 
 __all__ = ["Endpoint", "Serving", "load", "run", "serve", "serve_until_signal", "set_up_logging"]
 

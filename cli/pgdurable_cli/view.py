@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
@@ -49,10 +50,10 @@ class View:
         """Raises Failure; while watching, an error is what is seen, and the next look may be better."""
         if self.interval is None:
             self._print(self._look(look))
-        elif sys.stdout.isatty() and not self.as_json:
-            self._watch(look, self.interval)
-        else:
-            self._follow(look, self.interval)
+            return
+        again = self._watch if sys.stdout.isatty() and not self.as_json else self._follow
+        with suppress(KeyboardInterrupt):  # how one leaves
+            again(look, self.interval)
 
     def _look(self, look: Callable[[Database], Shown]) -> Shown:
         from pgdurable_cli.database import connected
@@ -63,6 +64,8 @@ class View:
     def _print(self, shown: Shown) -> None:
         if self.as_json:
             print_json(shown.data)
+        elif isinstance(shown.picture, str):
+            click.echo(shown.picture)  # exactly as it is, for another program
         else:
             out().print(shown.picture)
 

@@ -40,7 +40,7 @@ def look_at(database: Database, query: str, timeout: float, *, jsonl: bool = Fal
     names = [column.name for column in result.columns]
     data = [dict(zip(names, row, strict=True)) for row in result.rows]
     if jsonl:
-        return Shown(Text("\n".join(as_json(row, indent=None) for row in data)), data)
+        return Shown("\n".join(as_json(row, indent=None) for row in data), data)
     return Shown(picture(result), data)
 
 

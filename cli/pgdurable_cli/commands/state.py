@@ -56,7 +56,7 @@ def look_at_state(database: Database, service: str, key: str | None, *, plain: b
     shown = data.get(key, {}) if key is not None else data
     if plain:
         lines = (f"{row.name}\t{brief(row.value, limit=2**31)}" for row in rows)
-        return Shown(Text("\n".join(lines)), shown)
+        return Shown("\n".join(lines), shown)
     if not rows:
         return Shown(
             Text(f"No state in {service if key is None else f'{service}/{key}'}.", style="dim"), shown

@@ -1,0 +1,189 @@
+"""`pgdurable dev` as a process: what keeps it from starting, reloading, stopping, being killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from tests.cli.processes import APP, ended, started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    path = tmp_path / "app.py"
+    path.write_text(APP)
+    return path
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    """Free ones: held until all are known, so that they differ."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        numbers: list[int] = [server.getsockname()[1] for server in servers]
+    return dict(zip(("port", "admin_port", "pg_port"), numbers, strict=True))
+
+
+# --- what keeps it from starting: one line, exit code 1
+
+
+@pytest.mark.parametrize("option", ["port", "admin_port"])
+def test_a_port_in_use(app: Path, dsn: str, ports: dict[str, int], option: str) -> None:
+    with socket.create_server(("127.0.0.1", ports[option])):
+        code, told = ended("dev", app, "--dsn", dsn, **ports)
+    name = f"--{option.replace('_', '-')}"
+    assert (code, told) == (1, [f"error: port {ports[option]} is in use: choose another one with {name}"])
+
+
+def test_the_port_of_postgres_in_use(app: Path, tmp_path: Path, ports: dict[str, int]) -> None:
+    with socket.create_server(("127.0.0.1", ports["pg_port"])):
+        code, told = ended("dev", app, "--data", tmp_path / "data", **ports)
+    assert code == 1
+    assert told == [
+        f"error: port {ports['pg_port']} is in use on 127.0.0.1: choose another one with --pg-port"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("import pgdurable\nx = (1,\n", "app.py, line 2"),
+        ("import pgdurable\n\n1 / 0\n", "app.py:3: ZeroDivisionError: division by zero"),
+        (
+            "import nowhere_to_be_found\n",
+            "app.py:1: ModuleNotFoundError: No module named 'nowhere_to_be_found'",
+        ),
+        ("x = 1\n", "defines no services"),
+        ("import sys\nsys.exit(3)\n", "ended the process while it was loaded (exit code 3)"),
+        ("import os\nos._exit(3)\n", "ended while starting (exit code 3)"),
+    ],
+)
+def test_a_broken_app(app: Path, dsn: str, ports: dict[str, int], text: str, line: str) -> None:
+    app.write_text(text)
+    code, told = ended("dev", app, "--dsn", dsn, **ports)
+    assert (code, len(told)) == (1, 1), told
+    assert line in told[0]
+
+
+def test_no_app(tmp_path: Path, dsn: str, ports: dict[str, int]) -> None:
+    path = tmp_path / "nothing.py"
+    assert ended("dev", path, "--dsn", dsn, **ports) == (1, [f"error: there is no file {path}"])
+
+
+def test_an_unreachable_database(app: Path, ports: dict[str, int]) -> None:
+    unused = ports.pop("pg_port")
+    code, told = ended("dev", app, "--dsn", f"postgresql://me:secret@127.0.0.1:{unused}/db", **ports)
+    assert (code, len(told)) == (1, 1), told
+    assert f"cannot connect to PostgreSQL at 127.0.0.1:{unused}/db: " in told[0]
+    assert "secret" not in told[0]
+
+
+# --- running
+
+
+def test_from_nothing_to_an_answer_and_back(app: Path, tmp_path: Path, ports: dict[str, int]) -> None:
+    """With its own PostgreSQL, whose data are there again at the next start."""
+    command = ("dev", app, "--data", tmp_path / "data")
+    with started(*command, **ports) as dev:
+        assert f"curl http://localhost:{ports['port']}/Greeter/greet" in dev.await_line("Ingress")
+        assert f"http://localhost:{ports['admin_port']}" in dev.await_line("Admin")
+        assert f"psql -h localhost -p {ports['pg_port']}" in dev.await_line("Database")
+        assert "greet" in dev.await_line("Services")
+        dev.await_line("Ctrl-C")
+        assert dev.post("/Greeter/greet", "you") == "Hello you"
+        assert dev.end(signal.SIGINT) == 0
+    with started(*command, **ports) as again:
+        again.await_line("Ctrl-C")
+        with psycopg.connect(f"host=localhost port={ports['pg_port']}") as connection:
+            count = connection.execute(
+                "select count(*) from sys_invocation where status = 'completed'"
+            ).fetchone()
+        assert count == (1,)
+        assert again.end() == 0
+    assert not (tmp_path / "data" / "pg18" / "postmaster.pid").exists()
+
+
+def test_reload(app: Path, dsn: str, ports: dict[str, int]) -> None:
+    with started("dev", app, "--dsn", dsn, **ports) as dev:
+        dev.await_line("Ctrl-C")
+        app.write_text(APP.replace("Hello", "Good morning"))
+        dev.await_line("ready")
+        assert dev.post("/Greeter/greet", "you") == "Good morning you"
+
+        app.write_text(APP + "\n1 / 0\n")
+        assert "ZeroDivisionError" in dev.await_line("error")
+        dev.await_line("goes on until the next change")
+        assert dev.post("/Greeter/greet", "you") == "Good morning you"
+
+        app.write_text(APP.replace("Hello", "Good night"))
+        dev.await_line("ready")
+        assert dev.post("/Greeter/greet", "you") == "Good night you"
+        assert dev.end() == 0
+
+
+def test_a_crashed_application_is_started_again(app: Path, dsn: str, ports: dict[str, int]) -> None:
+    marker = app.with_name("crashed")
+    crash = f"""
+    import os, pathlib
+    marker = pathlib.Path({str(marker)!r})
+    if not marker.exists():
+        marker.touch()
+        os._exit(7)
+    return"""
+    app.write_text(APP.replace("\n    return", crash))
+    with started("dev", app, "--dsn", dsn, **ports) as dev:
+        dev.await_line("Ctrl-C")
+        dev.post("/Greeter/greet/send", "you")
+        assert "exit code 7" in dev.await_line("error")
+        dev.await_line("ready")
+        assert dev.post("/Greeter/greet", "you") == "Hello you"
+
+
+def test_nothing_outlives_a_killed_parent(app: Path, dsn: str, ports: dict[str, int]) -> None:
+    """The ports are free at once: the next start takes them."""
+    with started("dev", app, "--dsn", dsn, **ports) as dev:
+        dev.await_line("Ctrl-C")
+        assert dev.end(signal.SIGKILL) == -signal.SIGKILL
+    with started("dev", app, "--dsn", dsn, **ports) as again:
+        again.await_line("Ctrl-C")
+        assert again.post("/Greeter/greet", "you") == "Hello you"
+        assert again.end() == 0
+
+
+def test_a_killed_parent_leaves_postgres_to_the_next(
+    app: Path, tmp_path: Path, ports: dict[str, int]
+) -> None:
+    pid_file = tmp_path / "data" / "pg18" / "postmaster.pid"
+    command = ("dev", app, "--data", tmp_path / "data")
+    with started(*command, **ports) as dev:
+        dev.await_line("Ctrl-C")
+        pid = int(pid_file.read_text().split()[0])
+        dev.end(signal.SIGKILL)
+    os.kill(pid, 0)
+    with started(*command, **ports) as again:
+        again.await_line("Ctrl-C")
+        assert int(pid_file.read_text().split()[0]) == pid
+        assert again.end() == 0
+    assert not pid_file.exists()
+
+
+def test_worker_and_ingress_apart(app: Path, dsn: str, ports: dict[str, int]) -> None:
+    with (
+        started("worker", app, "--dsn", dsn) as worker,
+        started("ingress", "--dsn", dsn, port=ports["port"]) as ingress,
+    ):
+        assert "Greeter" in worker.await_line("worker serves")
+        ingress.await_line("ingress listens")
+        assert ingress.post("/Greeter/greet", "you") == "Hello you"
+        assert (ingress.end(), worker.end(signal.SIGINT)) == (0, 0)
