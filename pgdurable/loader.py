@@ -6,13 +6,14 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pgdurable_sdk.service import Service, VirtualObject, Workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
     from types import ModuleType
 
 Definition = Service | VirtualObject | Workflow
@@ -26,14 +27,14 @@ class AppLoadError(Exception):
 class App:
     """Services that are deployed together, as ``pgdurable.app`` makes it."""
 
-    def __init__(self, services: Sequence[Definition]) -> None:
-        self.services = list(services)
-        names = [service.name for service in self.services]
-        for service in self.services:
+    def __init__(self, services: Iterable[object]) -> None:
+        self.services: list[Definition] = []
+        for service in services:
             if not isinstance(service, KINDS):
                 raise TypeError(f"{service!r} is not a Service, VirtualObject or Workflow")
-            if names.count(service.name) > 1:
+            if any(service.name == other.name for other in self.services):
                 raise ValueError(f"two services are named {service.name!r}")
+            self.services.append(service)
 
     def __repr__(self) -> str:
         return f"<App {', '.join(service.name for service in self.services)}>"
@@ -42,7 +43,7 @@ class App:
 def app(services: Iterable[Definition]) -> App:
     """What ``pgdurable dev`` and ``pgdurable worker`` serve: a module-level ``app = pgdurable.app([...])``.
     """
-    return App(list(services))
+    return App(services)
 
 
 def load_app(reference: str) -> App:
@@ -69,7 +70,7 @@ def _as_app(value: Any, complaint: str) -> App:
         value = [value]
     if isinstance(value, (list, tuple)) and value:
         try:
-            return App(value)
+            return App(cast(Iterable[object], value))
         except (TypeError, ValueError) as error:
             raise AppLoadError(f"{complaint}: {error}") from error
     raise AppLoadError(complaint)

@@ -87,11 +87,11 @@ class Heart:
 
     def _open(self) -> psycopg.Connection:
         connection = psycopg.connect(self._dsn, autocommit=True, **KEEPALIVE)  # type: ignore[arg-type]
-        connection.execute(query("take_presence"), [self._worker])
+        connection.execute(query("take_presence").encode(), [self._worker])
         return connection
 
     def _renew(self, connection: psycopg.Connection) -> bool:
-        row = connection.execute(query("heartbeat"), [self._worker]).fetchone()
+        row = connection.execute(query("heartbeat").encode(), [self._worker]).fetchone()
         return bool(row and row[0])
 
     def _say(self, callback: Callable[..., None], *args: str) -> None:

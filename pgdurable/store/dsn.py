@@ -13,7 +13,15 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 # What the two have in common, beyond address, user and database.
-SHARED: Final = ("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "passfile", "target_session_attrs")
+SHARED: Final[tuple[str, ...]] = (
+    "sslmode",
+    "sslcert",
+    "sslkey",
+    "sslrootcert",
+    "sslcrl",
+    "passfile",
+    "target_session_attrs",
+)
 
 
 class BadDsn(ValueError):
@@ -29,7 +37,7 @@ def for_asyncpg(dsn: str) -> str:
     user = quote(given["user"], safe="") if "user" in given else ""
     password = f":{quote(given['password'], safe='')}" if "password" in given else ""
     at = "@" if user or password else ""
-    query = {name: given[name] for name in SHARED if name in given}
+    query: dict[str, str] = {name: given[name] for name in SHARED if name in given}
     host = given.get("host", given.get("hostaddr", ""))
     port = given.get("port", "")
     if host.startswith("/") or "," in host or not host:
