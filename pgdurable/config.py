@@ -24,6 +24,9 @@ class Settings:
     offer: int = 256
     """Attempts a single call to the database may hand over."""
 
+    threads: int = 64
+    """Steps that are plain functions, not coroutines, executing at once."""
+
     slow_run: float = 0.05
     """A step that takes longer is journaled as begun, so that it can be seen."""
 

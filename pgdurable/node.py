@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -31,9 +32,10 @@ from pgdurable.store.verbs import NO_CAPACITY
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
+    from uuid import UUID
 
     from pgdurable.loader import Definition
-    from pgdurable.store.rows import Fired
+    from pgdurable.store.rows import Fired, StartRow, SubmissionRow
     from pgdurable.store.verbs import Capacity
     from pgdurable_sdk.handler import Handler
 
@@ -76,8 +78,19 @@ class Node:
         self._failed = asyncio.Event()
 
     async def start(self) -> None:
-        """Serve. When it returns, requests are taken and handlers run."""
+        """Serve. When it returns, requests are taken and handlers run; if it raises, nothing is left."""
         self._assemble()
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        # Steps that are plain functions block a thread each; asyncio's own default is a handful.
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(self.settings.threads, thread_name_prefix="pgdurable-step")
+        )
         await self._announce()
         await self._registry.load()
         for loop in (
@@ -164,9 +177,12 @@ class Node:
     def _offer(self) -> Capacity:
         return NO_CAPACITY if self._worker is None else self._worker.offer()
 
-    def _start_all(self, *args: Any) -> None:
-        assert self._worker is not None, "only a worker's offer is answered with attempts"
-        self._worker.start_all(*args)
+    def _start_all(
+        self, worker: UUID | None, rows: list[StartRow], inputs: dict[UUID, SubmissionRow]
+    ) -> None:
+        # An incarnation that has ended meanwhile gave these back; the next one claims them.
+        if self._worker is not None and self._worker.incarnation == worker:
+            self._worker.start_all(rows, inputs)
 
     def _fired(self, fired: Fired) -> None:
         self._hints.deliver(fired.delivered)

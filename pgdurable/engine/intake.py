@@ -36,7 +36,7 @@ class Intake:
         lane: Lane,
         patience: float,
         offer: Callable[[], Capacity],
-        started: Callable[[list[StartRow], dict[UUID, SubmissionRow]], None],
+        started: Callable[[UUID | None, list[StartRow], dict[UUID, SubmissionRow]], None],
         hinted: Callable[[list[HintRow]], None],
         delayed: Callable[[float], None],
     ) -> None:
@@ -70,7 +70,7 @@ class Intake:
 
     async def _submit(self, batch: list[Waiting]) -> None:
         try:
-            submitted = await self._persist([row for row, _ in batch])
+            worker, submitted = await self._persist([row for row, _ in batch])
         except StoreError as error:
             await self._submit_singly(batch, error)
             return
@@ -78,20 +78,20 @@ class Intake:
             if not future.done():
                 future.set_result(admission)
         if submitted.started:
-            self._started(submitted.started, {row.id: row for row, _ in batch})
+            self._started(worker, submitted.started, {row.id: row for row, _ in batch})
         if submitted.hints:
             self._hinted(submitted.hints)
         delays = [row.delay for row, _ in batch if row.delay is not None]
         if delays:
             self._delayed(min(delays).total_seconds())
 
-    async def _persist(self, rows: list[SubmissionRow]) -> Submitted:
-        """Try until it is done, or PostgreSQL has been away for too long."""
+    async def _persist(self, rows: list[SubmissionRow]) -> tuple[UUID | None, Submitted]:
+        """Try until it is done, or PostgreSQL has been away for too long. Says for which worker, too."""
         until = self._loop.time() + self._patience
         capacity = self._offer()
         while True:
             try:
-                return await verbs.submit(self._lane, rows, capacity)
+                return capacity.worker, await verbs.submit(self._lane, rows, capacity)
             except WorkerFenced:
                 capacity = NO_CAPACITY
             except (Unavailable, OutcomeUnknown, TryAgain) as error:
