@@ -32,7 +32,7 @@ class Make(Protocol):
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Generator[Make]:
+def make(server_dir: Path) -> Generator[Make]:
     """Makes servers, on one data directory and one port, and ends them with the test."""
     made: list[EmbeddedPostgres] = []
     usual_port = free_port()
@@ -41,7 +41,7 @@ def make(tmp_path: Path) -> Generator[Make]:
         *, version: int = 18, port: int | None = None, settings: Mapping[str, str] | None = None
     ) -> EmbeddedPostgres:
         server = EmbeddedPostgres(
-            tmp_path / "pg", version=version, port=port or usual_port, settings=settings
+            server_dir / "pg", version=version, port=port or usual_port, settings=settings
         )
         made.append(server)
         return server
@@ -266,18 +266,18 @@ def test_a_pid_file_left_by_a_power_failure_is_no_obstacle(make: Make) -> None:
     assert query(server, "select 1") == "1"
 
 
-def test_the_data_is_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_the_data_is_in_the_working_directory(server_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(server_dir)
     with EmbeddedPostgres(port=free_port()) as server:
-        assert server.data_dir == tmp_path / ".pgdurable" / "pg18"
-        assert (tmp_path / ".pgdurable" / ".gitignore").read_text() == "*\n"
+        assert server.data_dir == server_dir / ".pgdurable" / "pg18"
+        assert (server_dir / ".pgdurable" / ".gitignore").read_text() == "*\n"
 
 
 def test_the_data_is_elsewhere_where_it_cannot_be_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".pgdurable").write_text("a file: as bad as a folder that cannot be written")
+    monkeypatch.chdir(server_dir)
+    (server_dir / ".pgdurable").write_text("a file: as bad as a folder that cannot be written")
     server = EmbeddedPostgres(port=free_port())
     try:
         with server:
