@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.text import Text
 
-from pgdurable_cli.output import compact, fields, styled_status
+from pgdurable_cli.output import fields, styled_status
 from pgdurable_cli.story import lines, rendered
-from pgdurable_cli.times import absolute, duration, relative
+from pgdurable_cli.times import absolute, coming, duration, relative
 from pgdurable_cli.values import shortened
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["STATUSES", "Filters", "InvocationDetail", "InvocationRow", "description", "list_table", "plain"]
 
 STATUSES = ("scheduled", "pending", "ready", "running", "backing-off", "suspended", "paused", "completed")
+
+ID_WIDTH, STATUS_WIDTH, CREATED_WIDTH = 40, 13, 10
+NOTE_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +124,28 @@ def plain(record: Any) -> dict[str, Any]:
 
 
 def list_table(rows: Sequence[InvocationRow], at: datetime, *, full: bool) -> RenderableType:
-    table = compact(
-        ("ID", "TARGET", "STATUS", "CREATED", ""),
-        (
-            (
-                row.id,
-                Text(row.target, style="bold"),
-                status_text(row),
-                relative(row.created_at, at),
-                note(row, at),
-            )
-            for row in rows
-        ),
+    """Whole ids even on a narrow screen: what is longer than one comes last, or on a line of its own."""
+    lines = [heading()]
+    for row in rows:
+        lines.append(list_line(row, at))
+        if (about := note(row, at)) is not None:
+            lines.append(Text("    ") + about)
+    if full:
+        lines.append(Text(f"The first {len(rows)}; --limit shows more.", style="dim"))
+    return Text("\n").join(lines)
+
+
+def heading() -> Text:
+    return Text(
+        f"{'ID':<{ID_WIDTH}}{'STATUS':<{STATUS_WIDTH}}{'CREATED':<{CREATED_WIDTH}}TARGET", style="bold"
     )
-    if not full:
-        return table
-    return Group(table, Text(f"The first {len(rows)}; --limit shows more.", style="dim"))
+
+
+def list_line(row: InvocationRow, at: datetime) -> Text:
+    status = status_text(row)
+    status.pad_right(STATUS_WIDTH - len(status))
+    created = f"{relative(row.created_at, at, units=1):<{CREATED_WIDTH}}"
+    return Text.assemble(f"{row.id:<{ID_WIDTH}}", status, created, (row.target, "bold"))
 
 
 def status_text(row: InvocationRow) -> Text:
@@ -150,17 +159,17 @@ def status_text(row: InvocationRow) -> Text:
             return styled_status(row.status)
 
 
-def note(row: InvocationRow, at: datetime) -> Text:
+def note(row: InvocationRow, at: datetime) -> Text | None:
     """What one would ask next about an invocation in its status."""
     if row.completion_failure is not None:
-        return Text(shortened(row.completion_failure, 100), style="red")
+        return Text(shortened(row.completion_failure, NOTE_LIMIT), style="red")
     if row.status == "scheduled" and row.scheduled_start_at is not None:
-        return Text(f"starts {relative(row.scheduled_start_at, at)}")
+        return Text(f"starts {coming(row.scheduled_start_at, at)}")
     if row.last_failure is None:
-        return Text()
+        return None
     attempts = f"{row.retry_count} failed attempt{'' if row.retry_count == 1 else 's'}"
-    again = f", next {relative(row.next_retry_at, at)}" if row.next_retry_at is not None else ""
-    return Text.assemble(f"{attempts}{again}: ", (shortened(row.last_failure, 100), "red"))
+    again = f", next {coming(row.next_retry_at, at)}" if row.next_retry_at is not None else ""
+    return Text.assemble(f"{attempts}{again}: ", (shortened(row.last_failure, NOTE_LIMIT), "red"))
 
 
 def description(
@@ -191,7 +200,10 @@ def head(invocation: InvocationDetail, at: datetime) -> list[tuple[str, Renderab
         ("Failed with", one.completion_failure and Text(one.completion_failure, style="red")),
         ("Last error", last_error(one)),
         ("Failed attempts", None if one.last_failure is None else str(one.retry_count)),
-        ("Next retry", point(one.next_retry_at, at)),
+        (
+            "Next retry",
+            one.next_retry_at and f"{absolute(one.next_retry_at)} ({coming(one.next_retry_at, at)})",
+        ),
         ("Invoked by", caller(one)),
         ("Restarted from", one.restarted_from),
         ("Idempotency key", one.idempotency_key),

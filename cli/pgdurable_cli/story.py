@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from rich.table import Table
 from rich.text import Text
 
-from pgdurable_cli.times import duration, relative
+from pgdurable_cli.times import coming, duration, relative
 from pgdurable_cli.values import brief, decoded
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Line:
     result: str
     when: datetime
     took: str = ""
+    id: str = ""
+    """The invocation it is about, which has a page of its own."""
 
 
 def lines(entries: Sequence[Entry], events: Sequence[EventRow], at: datetime) -> list[Line]:
@@ -56,9 +58,15 @@ def lines(entries: Sequence[Entry], events: Sequence[EventRow], at: datetime) ->
 
 
 def entry_line(entry: Entry, at: datetime) -> Line:
-    number = "" if entry.index is None else str(entry.index)
     return Line(
-        number, mark(entry), entry.type, about(entry), result(entry, at), entry.appended_at, took(entry)
+        number="" if entry.index is None else str(entry.index),
+        mark=mark(entry),
+        what=entry.type,
+        about=about(entry),
+        result=result(entry, at),
+        when=entry.appended_at,
+        took=took(entry),
+        id=entry.target_id or "",
     )
 
 
@@ -78,7 +86,6 @@ def about(entry: Entry) -> str:
         parts.append(f"= {argument}" if entry.type == "SetState" else f"({argument})")
     if entry.wake_at is not None:
         parts.append(f"in {duration(entry.wake_at - entry.appended_at)}")
-    parts.append(entry.target_id)
     return " ".join(part for part in parts if part)
 
 
@@ -87,7 +94,7 @@ def result(entry: Entry, at: datetime) -> str:
         case "failed":
             return failure_text(entry.value)
         case "waiting" if entry.wake_at is not None and entry.type == "Sleep":
-            return f"due {relative(entry.wake_at, at)}"
+            return f"due {coming(entry.wake_at, at)}"
         case "waiting":
             return "waiting"
         case _ if entry.value:
@@ -136,19 +143,23 @@ def rendered(told_lines: Iterable[Line], at: datetime) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("ENTRY", no_wrap=True)
     table.add_column("", overflow="fold")
-    table.add_column("RESULT", overflow="fold")
     table.add_column("WHEN", style="dim", no_wrap=True)
-    table.add_column("TOOK", style="dim", no_wrap=True, justify="right")
     for line in told_lines:
         style = STYLES[line.mark]
-        loud = style if line.mark in ("failed", "error") else ""
-        table.add_row(
-            line.number,
-            Text(SYMBOLS[line.mark], style=style),
-            Text(line.what, style=loud or "bold"),
-            Text(line.about, style=loud if line.mark == "error" else ""),
-            Text(line.result, style="yellow" if line.mark == "waiting" else loud),
-            relative(line.when, at),
-            line.took,
-        )
+        loud = style if line.mark in ("failed", "error") else "bold"
+        symbol, name = Text(SYMBOLS[line.mark], style=style), Text(line.what, style=loud)
+        table.add_row(line.number, symbol, name, sentence(line), relative(line.when, at))
     return table
+
+
+def sentence(line: Line) -> Text:
+    """`Ticket/seat2B/reserve → true (3ms)  inv_1…`: ids come last, so that a narrow screen keeps them whole."""
+    style = STYLES[line.mark] if line.mark in ("failed", "error", "waiting") else ""
+    parts = [Text(line.about, style=style if line.mark == "error" else "")] if line.about else []
+    if line.result:
+        parts.append(Text.assemble("→ " if line.about else "", (line.result, style)))
+    if line.took:
+        parts.append(Text(f"({line.took})", style="dim"))
+    if line.id:
+        parts.append(Text(f" {line.id}", style="dim"))
+    return Text(" ").join(parts)

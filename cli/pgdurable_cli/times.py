@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["absolute", "duration", "now", "relative"]
+__all__ = ["absolute", "coming", "duration", "now", "relative"]
 
 UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
@@ -14,8 +14,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def duration(length: timedelta) -> str:
-    """The two largest units that are not zero; below ten seconds with a fraction, below one in ms."""
+def duration(length: timedelta, units: int = 2) -> str:
+    """The largest units that are not zero; below ten seconds with a fraction, below one in ms."""
     seconds = abs(length.total_seconds())
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
@@ -28,15 +28,21 @@ def duration(length: timedelta) -> str:
             parts.append(f"{count}{unit}")
         elif parts:
             break  # 1d 0h 5m is about a day
-    return " ".join(parts[:2])
+    return " ".join(parts[:units])
 
 
-def relative(when: datetime, at: datetime) -> str:
+def relative(when: datetime, at: datetime, units: int = 2) -> str:
     """Where a time lies as seen from another."""
     distance = when - at
     if abs(distance) < timedelta(milliseconds=1):
         return "now"
-    return f"in {duration(distance)}" if distance > timedelta() else f"{duration(distance)} ago"
+    length = duration(distance, units)
+    return f"in {length}" if distance > timedelta() else f"{length} ago"
+
+
+def coming(when: datetime, at: datetime) -> str:
+    """What is due: it may have come since the question was answered."""
+    return relative(when, at) if when > at else "any moment"
 
 
 def absolute(when: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pgdurable_cli.journal import Entry, EventRow, JournalRow, entries
-from pgdurable_cli.story import Line, lines
+from pgdurable_cli.story import Line, lines, sentence
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -119,11 +119,24 @@ def test_lines_of_a_journal() -> None:
         command(3, "Sleep", completed=False, sleep_wakeup_at=at(103)),
         command(4, "Output", {"result": {"Failure": {}}}, raw=b'{"code":409,"message":"sold"}'),
     )
-    assert (call.mark, call.about, call.result) == ("waiting", "Ticket/a/reserve inv_1x", "waiting")
+    assert (call.mark, call.about, call.result, call.id) == (
+        "waiting",
+        "Ticket/a/reserve",
+        "waiting",
+        "inv_1x",
+    )
     assert (state.mark, state.about, state.result) == ("done", 'tickets = ["a"]', "")
     assert (send.mark, send.about) == ("done", "Cart/Mary/expire in 15m")
     assert (sleep.mark, sleep.about, sleep.result) == ("waiting", "in 1m 40s", "due in 3s")
     assert (output.mark, output.result) == ("failed", "[409] sold")
+
+
+def test_a_line_is_one_sentence() -> None:
+    (line,) = told(
+        command(0, "Call", completed=True, invoked_target="Ticket/a/reserve", invoked_id="inv_1x", raw=b"7"),
+        completion(3, "Call", 0, "Success", raw=b"true"),
+    )
+    assert sentence(line).plain == "Ticket/a/reserve (7) → true (3s)  inv_1x"
 
 
 def test_what_took_a_while_says_how_long() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pgdurable_cli.times import absolute, duration, relative
+from pgdurable_cli.times import absolute, coming, duration, relative
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -38,6 +38,15 @@ def test_duration(seconds: float, told: str) -> None:
 @pytest.mark.parametrize(("seconds", "told"), [(0, "now"), (5, "in 5s"), (-80, "1m 20s ago")])
 def test_relative(seconds: float, told: str) -> None:
     assert relative(NOON + timedelta(seconds=seconds), NOON) == told
+
+
+def test_less_precisely() -> None:
+    assert relative(NOON - timedelta(seconds=80), NOON, units=1) == "1m ago"
+
+
+def test_what_is_due() -> None:
+    assert coming(NOON + timedelta(seconds=5), NOON) == "in 5s"
+    assert coming(NOON, NOON) == "any moment"
 
 
 def test_absolute_has_milliseconds() -> None:
