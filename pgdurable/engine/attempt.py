@@ -46,6 +46,10 @@ class Attempt:
         self.handler = handler
         self.execution = Execution(handler, start, self)
         self.task: asyncio.Task[None] | None = None
+        inactivity = handler.options.inactivity_timeout
+        self.inactivity = (
+            worker.settings.inactivity_timeout if inactivity is None else inactivity.total_seconds()
+        )
         self.lost = False
         """Its lease is gone: nothing more is written, what it awaits raises."""
         self._worker = worker

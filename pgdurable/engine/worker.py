@@ -188,6 +188,8 @@ class Worker:
         handler = self._handlers.get((row.service, row.handler))
         attempt = Attempt(self, row, handler or absent(row.service, row.handler), start_of(row, input))
         self._attempts[row.id] = attempt
+        if attempt.inactivity <= 0:
+            attempt.execution.suspend()
         attempt.task = self._loop.create_task(self._run(attempt))
 
     async def _run(self, attempt: Attempt) -> None:
@@ -280,30 +282,26 @@ class Worker:
     # -- memory and time -----------------------------------------------------------------------------------
 
     async def _watch_attempts(self) -> None:
-        """Journal the begin of slow steps; suspend those that wait too long, sooner when memory gets
-        scarce.
-        """
+        """Journal the begin of slow steps; suspend those that wait too long, sooner when memory is scarce."""
         while True:
             await asyncio.sleep(self.settings.slow_run / 2)
             if not self._attempts:
                 continue
             now = self._loop.time()
-            patience = 0.0 if self._draining else self._patience()
+            scale = self._patience()
             for attempt in list(self._attempts.values()):
                 execution = attempt.execution
                 execution.note_slow_runs()
                 since = execution.waiting_since
-                if since is not None and now - since >= patience:
+                if since is not None and now - since >= attempt.inactivity * scale:
                     execution.suspend()
 
     def _patience(self) -> float:
-        """How long a handler may wait in memory: the inactivity timeout, less when three quarters are
-        taken.
-        """
-        full = len(self._attempts) / self.settings.resident
-        if full < 0.75:
-            return self.settings.inactivity_timeout
-        return self.settings.inactivity_timeout * max(0.0, 1.0 - full) * 0.01
+        """What part of its inactivity timeout a handler may wait in memory: all, while a quarter is free."""
+        if self._draining:
+            return 0.0
+        free = 1.0 - len(self._attempts) / self.settings.resident
+        return 1.0 if free > 0.25 else max(free, 0.0) * 0.01
 
     # -- the end -------------------------------------------------------------------------------------------
 
