@@ -106,12 +106,18 @@ class PydanticJsonSerde(DefaultSerde[T]):
 
 def resolve(serde: Serde[T], type_hint: Any) -> Serde[T]:
     """The serde to use: the one given, or the default one made for ``type_hint``."""
-    if type_hint is None or not isinstance(serde, DefaultSerde) or serde.type_hint is not None:
+    if type_hint is None or not _open(serde):
         return serde
     try:
         return _typed(type_hint)
     except TypeError:  # not hashable, so not cached
         return DefaultSerde(type_hint)
+
+
+def _open(serde: object) -> bool:
+    """Whether this is the default serde itself: a subclass, or one that was given a hint, was meant as it
+    is."""
+    return type(serde) is DefaultSerde and getattr(serde, "type_hint", None) is None
 
 
 def json_schema(type_hint: Any) -> dict[str, Any] | None:
