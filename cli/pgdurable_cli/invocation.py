@@ -200,10 +200,7 @@ def head(invocation: InvocationDetail, at: datetime) -> list[tuple[str, Renderab
         ("Failed with", one.completion_failure and Text(one.completion_failure, style="red")),
         ("Last error", last_error(one)),
         ("Failed attempts", None if one.last_failure is None else str(one.retry_count)),
-        (
-            "Next retry",
-            one.next_retry_at and f"{absolute(one.next_retry_at)} ({coming(one.next_retry_at, at)})",
-        ),
+        ("Next retry", due(one.next_retry_at, at)),
         ("Invoked by", caller(one)),
         ("Restarted from", one.restarted_from),
         ("Idempotency key", one.idempotency_key),
@@ -215,6 +212,10 @@ def head(invocation: InvocationDetail, at: datetime) -> list[tuple[str, Renderab
 
 def point(when: datetime | None, at: datetime) -> str | None:
     return None if when is None else f"{absolute(when)} ({relative(when, at)})"
+
+
+def due(when: datetime | None, at: datetime) -> str | None:
+    return None if when is None else f"{absolute(when)} ({coming(when, at)})"
 
 
 def status_line(one: InvocationDetail, at: datetime) -> Text:

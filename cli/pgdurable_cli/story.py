@@ -153,7 +153,7 @@ def rendered(told_lines: Iterable[Line], at: datetime) -> Table:
 
 
 def sentence(line: Line) -> Text:
-    """`Ticket/seat2B/reserve → true (3ms)  inv_1…`: ids come last, so that a narrow screen keeps them whole."""
+    """`Ticket/a/reserve → true (3ms)  inv_1…`: the id comes last, so that a narrow screen keeps it whole."""
     style = STYLES[line.mark] if line.mark in ("failed", "error", "waiting") else ""
     parts = [Text(line.about, style=style if line.mark == "error" else "")] if line.about else []
     if line.result:

@@ -88,7 +88,9 @@ class Parent:
 
 
 def main(descriptor: str, plan_json: str) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent decides what happens
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Meant for both of us, and the parent decides. Not SIG_IGN: what the application starts would inherit it.
+        signal.signal(number, lambda *_: None)
     parent = Parent(socket.socket(fileno=int(descriptor)))
     plan = msgspec.json.decode(plan_json, type=ChildPlan)
     set_up_logging(plan.verbose)
