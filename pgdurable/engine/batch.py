@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pgdurable.store.rows import LeaseRow, StateWriteRow
 from pgdurable.store.verbs import Changes
+from pgdurable_sdk.exceptions import AttemptLost
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Batch:
     """Changes, the attempts they come from, and who waits for them to be committed."""
 
-    __slots__ = ("_state", "attempts", "changes", "committed", "delays", "ended", "waiters")
+    __slots__ = ("_state", "attempts", "changes", "committed", "delays", "ended", "over", "waiters")
 
     def __init__(self) -> None:
         self.changes = Changes()
@@ -31,6 +32,7 @@ class Batch:
         self.delays: list[float] = []  # seconds, of the timers that are set
         self.waiters: list[asyncio.Future[None]] = []
         self.committed = False
+        self.over = False  # committed, or it never will be
         self._state: dict[tuple[str, str], dict[str | None, StateWriteRow]] = {}
 
     def __bool__(self) -> bool:
@@ -38,10 +40,30 @@ class Batch:
 
     def enter(self, attempt: Attempt) -> Changes:
         """The changes, for ``attempt`` to write to; it takes part in the batch from now on."""
-        if attempt.id not in self.attempts:
+        present = self.attempts.get(attempt.id)
+        if present is not attempt:
+            if present is not None:
+                # Paused, resumed and claimed again: the older one has lost its lease.
+                assert present.number < attempt.number, "the older of two attempts writes nothing more"
+                self.leave_out(attempt.id)
             self.attempts[attempt.id] = attempt
             self.changes.leases.append(LeaseRow(attempt.id, attempt.number))
         return self.changes
+
+    def leave_out(self, id: UUID) -> None:
+        """Forget what an attempt of ``id`` did."""
+        self.attempts.pop(id, None)
+        changes = self.changes
+        changes.leases = [row for row in changes.leases if row.id != id]
+        changes.entries = [row for row in changes.entries if row.id != id]
+        changes.calls = [row for row in changes.calls if row.caller_id != id]
+        changes.promises = [row for row in changes.promises if row.source != id]
+        changes.attaches = [row for row in changes.attaches if row.source != id]
+        changes.notices = [row for row in changes.notices if row.source != id]
+        changes.endings = [row for row in changes.endings if row.id != id]
+        self.ended = [(attempt, row) for attempt, row in self.ended if row.id != id]
+        for key, of_key in self._state.items():
+            self._state[key] = {name: row for name, row in of_key.items() if row.source != id}
 
     def write_state(self, write: StateWriteRow) -> None:
         """Fold a state write in: ``name`` None clears all that was written before."""
@@ -56,16 +78,18 @@ class Batch:
         return self.changes
 
     async def wait(self) -> None:
-        """Until the batch is committed, or will never be."""
-        if not self.committed:
+        """Until the batch is committed. Raises :exc:`AttemptLost` when it never will be."""
+        if not self.over:
             # A future each: a shared one would be cancelled for all when one waiter is.
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.waiters.append(future)
             await future
+        if not self.committed:
+            raise AttemptLost("what this attempt did was not committed")
 
-    def release(self) -> None:
+    def release(self, *, committed: bool = True) -> None:
         """Let those who wait go on; each looks for itself whether its attempt is still alive."""
-        self.committed = True
+        self.committed, self.over = committed, True
         for future in self.waiters:
             if not future.done():
                 future.set_result(None)
@@ -83,6 +107,7 @@ class Batch:
         own.notices = [row for row in all_.notices if row.source == id]
         own.endings = [row for row in all_.endings if row.id == id]
         single.ended = [(attempt, row) for attempt, row in self.ended if row.id == id]
+        single.delays = self.delays  # whosever they are: looking once too often does no harm
         for row in all_.state:
             if row.source == id:
                 single.write_state(row)

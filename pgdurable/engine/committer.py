@@ -63,8 +63,10 @@ class Committer:
             return
         try:
             await self._write(batch)
-        finally:
-            batch.release()
+        except BaseException:
+            batch.release(committed=False)
+            raise
+        batch.release()
 
     async def _write(self, batch: Batch) -> None:
         changes = batch.sealed()

@@ -1,0 +1,171 @@
+"""Group commit: who waits goes on when it is committed, and never because it is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pgdurable.engine.committer import Committer
+from pgdurable.store.errors import OutcomeUnknown, Refused, TryAgain, Unavailable, WorkerFenced
+from pgdurable_sdk.exceptions import AttemptLost
+from tests.unit.engine.stand_ins import CAPACITY, NOTHING, ScriptedLane, attempt, ending, entry
+
+if TYPE_CHECKING:
+    from pgdurable.engine.attempt import Attempt
+    from pgdurable.engine.batch import Batch
+    from pgdurable.store.rows import Applied
+
+
+class Story:
+    """A committer, what came of its batches, and a lane that does as scripted."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.lane = ScriptedLane(deque(answers))
+        self.applied: list[tuple[Batch, Applied]] = []
+        self.refused: list[tuple[Attempt, str]] = []
+        self.committer = Committer(
+            self.lane.as_lane(),
+            lambda: CAPACITY,
+            lambda batch, applied: self.applied.append((batch, applied)),
+            lambda attempt, message: self.refused.append((attempt, message)),
+        )
+
+    def write(self, attempt: Attempt, index: int = 1) -> asyncio.Task[None]:
+        """Journal a step and wait for it, as an attempt does."""
+        batch = self.committer.open
+        batch.enter(attempt).entries.append(entry(attempt, index))
+        return asyncio.ensure_future(batch.wait())
+
+    def entries(self, call: int) -> list[Any]:
+        return list(self.lane.calls[call][2])
+
+
+async def begun(*tasks: asyncio.Task[None]) -> None:
+    """Let tasks run until they wait."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not any(task.done() for task in tasks)
+
+
+async def test_an_empty_batch_is_not_sent() -> None:
+    story = Story()
+    await story.committer.flush()
+    assert story.lane.calls == []
+
+
+async def test_one_call_carries_what_all_attempts_did() -> None:
+    story = Story()
+    waiting = [story.write(attempt(number)) for number in range(5)]
+    await begun(*waiting)
+    await story.committer.flush()
+    await asyncio.gather(*waiting)
+    assert len(story.lane.calls) == 1
+    assert len(story.entries(0)) == 5
+
+
+async def test_what_comes_during_a_call_goes_with_the_next() -> None:
+    story = Story()
+    late: list[asyncio.Task[None]] = []
+
+    def meanwhile() -> None:
+        if not late:
+            late.append(story.write(attempt(2)))
+
+    story.lane.before = meanwhile
+    first = story.write(attempt(1))
+    await story.committer.flush()
+    await first
+    await begun(*late)
+    await story.committer.flush()
+    await late[0]
+    assert [len(story.entries(call)) for call in (0, 1)] == [1, 1]
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown, WorkerFenced])
+async def test_nobody_takes_a_lost_batch_for_a_committed_one(error: type[Exception]) -> None:
+    story = Story(error("gone"))
+    waiting = story.write(attempt(1))
+    await begun(waiting)
+    with pytest.raises(error):
+        await story.committer.flush()
+    with pytest.raises(AttemptLost):
+        await waiting
+    assert story.applied == []
+
+
+async def test_a_lost_batch_is_not_committed_for_those_who_ask_later_either() -> None:
+    story = Story(OutcomeUnknown("gone"))
+    batch = story.committer.open
+    batch.enter(attempt(1)).entries.append(entry(attempt(1)))
+    with pytest.raises(OutcomeUnknown):
+        await story.committer.flush()
+    with pytest.raises(AttemptLost):
+        await batch.wait()
+
+
+async def test_a_batch_that_is_cut_off_at_shutdown_is_lost() -> None:
+    forever = asyncio.Event()
+
+    class Hanging(ScriptedLane):
+        async def row(self, _query: str, *args: Any) -> Any:
+            await forever.wait()
+
+    story = Story()
+    story.committer = Committer(Hanging().as_lane(), lambda: CAPACITY, lambda *_: None, lambda *_: None)
+    waiting = story.write(attempt(1))
+    flushing = asyncio.ensure_future(story.committer.flush())
+    await begun(waiting, flushing)
+    flushing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await flushing
+    with pytest.raises(AttemptLost):
+        await waiting
+
+
+@pytest.mark.parametrize("error", [TryAgain, Unavailable])
+async def test_passing_troubles_are_tried_again(error: type[Exception]) -> None:
+    story = Story(error("a moment"), error("another"))
+    waiting = story.write(attempt(1))
+    await story.committer.flush()
+    await waiting
+    assert len(story.lane.calls) == 3
+    assert len({id(call[2]) for call in story.lane.calls}) == 1
+
+
+async def test_cancelling_one_waiter_leaves_the_others() -> None:
+    story = Story()
+    one, two = story.write(attempt(1)), story.write(attempt(2))
+    await begun(one, two)
+    one.cancel()
+    await story.committer.flush()
+    await two
+    assert one.cancelled()
+
+
+async def test_a_refused_batch_is_written_one_by_one() -> None:
+    def refuse_second(args: tuple[Any, ...]) -> Any:
+        return Refused("22021") if any(row.id.int == 2 for row in args[1]) else NOTHING
+
+    story = Story(refuse_second, refuse_second, refuse_second, refuse_second)
+    attempts = [attempt(1), attempt(2), attempt(3)]
+    waiting = [story.write(each) for each in attempts]
+    for each in attempts:
+        row = ending(each)
+        story.committer.open.changes.endings.append(row)
+        story.committer.open.ended.append((each, row))
+    await story.committer.flush()
+    await asyncio.gather(*waiting)
+    assert [(each.id.int, message) for each, message in story.refused] == [(2, "22021")]
+    assert [batch.ended[0][0].id.int for batch, _ in story.applied] == [1, 3]
+
+
+async def test_one_that_is_written_alone_takes_its_timers_along() -> None:
+    story = Story(Refused("22021"))
+    for each in (attempt(1), attempt(2)):
+        story.write(each)
+    story.committer.open.delays.append(0.2)
+    await story.committer.flush()
+    assert [batch.delays for batch, _ in story.applied] == [[0.2], [0.2]]
