@@ -85,8 +85,8 @@ async def serving_node(serving: Serving) -> AsyncGenerator[Node]:
     node = Node(serving.dsn, services=serving.services, ingress=ingress)
     async with AsyncExitStack() as stack:
         try:
-            stack.push_async_callback(node.stop)
             await node.start()
+            stack.push_async_callback(node.stop)
             await start_admin(serving, stack)
         except StoreError as error:
             raise Failure(str(error)) from error

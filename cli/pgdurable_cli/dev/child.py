@@ -89,7 +89,7 @@ class Parent:
 
 def main(descriptor: str, plan_json: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Meant for both of us, and the parent decides. Not SIG_IGN: what the application starts would inherit it.
+        # Meant for both, and the parent decides. Not SIG_IGN: what the application starts would inherit it.
         signal.signal(number, lambda *_: None)
     parent = Parent(socket.socket(fileno=int(descriptor)))
     plan = msgspec.json.decode(plan_json, type=ChildPlan)
