@@ -146,8 +146,8 @@ class EmbeddedPostgres:
 
     def dsn(self, database: str | None = None, user: str | None = None) -> str:
         """A URL for any driver. By default the database that holds pgdurable's schema, as its owner."""
-        owner = os_user()
-        return f"postgresql://{quote(user or owner)}@{self.host}:{self.port}/{quote(database or owner)}"
+        role, name = (quote(part or os_user(), safe="") for part in (user, database))
+        return f"postgresql://{role}@{self.host}:{self.port}/{name}"
 
     def start(self) -> None:
         """Have a server running with the settings of this object: a new one, or the one already there."""
@@ -173,6 +173,9 @@ class EmbeddedPostgres:
                 self._disown()
             elif postmaster is not None and postmaster.alive():
                 self._shut_down(postmaster.pid, signal.SIGINT if mode == "fast" else signal.SIGQUIT)
+            elif self._child is not None:
+                self._child.wait()  # it ended without us
+                self._child = None
 
     def __enter__(self) -> Self:
         self.start()

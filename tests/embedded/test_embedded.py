@@ -249,6 +249,19 @@ def test_a_failed_initdb_says_why(make: Make, monkeypatch: pytest.MonkeyPatch) -
     server.start()
 
 
+def test_a_server_that_was_ended_by_somebody_else_starts_again(make: Make) -> None:
+    server = make()
+    server.start()
+    os.kill(postmaster(server), signal.SIGINT)
+    while server.running:
+        time.sleep(0.01)
+    server.start()
+    os.kill(postmaster(server), signal.SIGINT)
+    while server.running:
+        time.sleep(0.01)
+    server.stop()
+
+
 def test_a_failed_start_says_why(make: Make) -> None:
     with pytest.raises(EmbeddedPostgresError, match=r"did not start: .*work_mem"):
         make(settings={"work_mem": "plenty"}).start()
