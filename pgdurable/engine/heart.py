@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import selectors
+import socket
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -47,6 +50,7 @@ class Heart:
         self._patience = lease * 0.8
         self._lost = lost
         self._stop = threading.Event()
+        self._bell, self._bell_rope = socket.socketpair()  # wakes the thread to stop it
         self._held = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._beat, name="pgdurable-heart", daemon=True)
@@ -59,7 +63,12 @@ class Heart:
     async def stop(self) -> None:
         """End without a call to ``lost``."""
         self._stop.set()
-        await asyncio.to_thread(self._thread.join)
+        if self._thread.ident is not None:
+            with suppress(OSError):  # stopped before
+                self._bell_rope.send(b".")
+            await asyncio.to_thread(self._thread.join)
+        self._bell.close()
+        self._bell_rope.close()
 
     def _beat(self) -> None:
         renewed = time.monotonic()
@@ -81,7 +90,7 @@ class Heart:
             if not alive:
                 self._say(self._lost, "the lease of this worker could not be renewed")
                 break
-            self._stop.wait(wait)
+            self._rest(connection, wait)
         if connection is not None:
             connection.close()
 
@@ -89,6 +98,16 @@ class Heart:
         connection = psycopg.connect(self._dsn, autocommit=True, **KEEPALIVE)  # type: ignore[arg-type]
         connection.execute(query("take_presence").encode(), [self._worker])
         return connection
+
+    def _rest(self, connection: psycopg.Connection | None, seconds: float) -> None:
+        """Until it is time again, or to stop, or the connection breaks: without it, the presence lock is
+        free and others take this worker for dead.
+        """
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bell, selectors.EVENT_READ)
+            if connection is not None:
+                selector.register(connection.fileno(), selectors.EVENT_READ)
+            selector.select(seconds)
 
     def _renew(self, connection: psycopg.Connection) -> bool:
         row = connection.execute(query("heartbeat").encode(), [self._worker]).fetchone()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WORKER = UUID(int=9070)
 CAPACITY = Capacity(WORKER, ["Shop"], 0, 1)
-NOTHING = ([], [], [], [])
+NOTHING: tuple[list[Any], ...] = ([], [], [], [])
 """What ``apply`` answers when nothing comes of a batch."""
 
 

@@ -50,6 +50,10 @@ async def begun(*tasks: asyncio.Task[None]) -> None:
     assert not any(task.done() for task in tasks)
 
 
+def nothing(_: object, __: object) -> None:
+    pass
+
+
 async def test_an_empty_batch_is_not_sent() -> None:
     story = Story()
     await story.committer.flush()
@@ -114,7 +118,7 @@ async def test_a_batch_that_is_cut_off_at_shutdown_is_lost() -> None:
             await forever.wait()
 
     story = Story()
-    story.committer = Committer(Hanging().as_lane(), lambda: CAPACITY, lambda *_: None, lambda *_: None)
+    story.committer = Committer(Hanging().as_lane(), lambda: CAPACITY, nothing, nothing)
     waiting = story.write(attempt(1))
     flushing = asyncio.ensure_future(story.committer.flush())
     await begun(waiting, flushing)
@@ -146,7 +150,7 @@ async def test_cancelling_one_waiter_leaves_the_others() -> None:
 
 
 async def test_a_refused_batch_is_written_one_by_one() -> None:
-    def refuse_second(args: tuple[Any, ...]) -> Any:
+    def refuse_second(args: tuple[Any, ...]) -> object:
         return Refused("22021") if any(row.id.int == 2 for row in args[1]) else NOTHING
 
     story = Story(refuse_second, refuse_second, refuse_second, refuse_second)

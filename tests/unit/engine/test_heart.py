@@ -1,0 +1,55 @@
+"""The heartbeat starts and stops like every service: also in the wrong order, also without a database."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+from pgdurable.engine.heart import Heart
+
+NOWHERE = "postgresql://127.0.0.1:1/nowhere"
+
+
+def heart(lost: list[str], lease: float = 10.0) -> Heart:
+    return Heart(NOWHERE, uuid4(), lease, lost.append)
+
+
+async def test_it_may_be_stopped_before_it_is_started() -> None:
+    lost: list[str] = []
+    await heart(lost).stop()
+    assert lost == []
+
+
+async def test_it_may_be_stopped_twice() -> None:
+    lost: list[str] = []
+    one = heart(lost)
+    await one.start()
+    await one.stop()
+    await one.stop()
+    assert lost == []
+
+
+async def test_it_stops_at_once_however_long_the_lease() -> None:
+    one = heart([], lease=3600.0)
+    await one.start()
+    async with asyncio.timeout(1):
+        await one.stop()
+
+
+async def test_a_lease_that_cannot_be_renewed_is_lost_before_others_may_take_over() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    lost: list[float] = []
+    told = asyncio.Event()
+
+    def note(_reason: str) -> None:
+        lost.append(loop.time() - began)
+        told.set()
+
+    one = Heart(NOWHERE, uuid4(), 0.4, note)
+    await one.start()
+    async with asyncio.timeout(2):
+        await told.wait()
+    await one.stop()
+    assert len(lost) == 1
+    assert lost[0] < 0.4 + 0.2  # the pause between two tries is 0.2 s
