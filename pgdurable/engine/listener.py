@@ -65,13 +65,18 @@ class Listener:
 
     async def _listen(self) -> None:
         connection = self._connection = await connect(self._dsn, "listener")
+        broken = asyncio.Event()
+        connection.add_termination_listener(lambda _: broken.set())
         for channel in self._channels:
             await connection.add_listener(channel, self._notified)
         self._returned()
         while not connection.is_closed():
-            # A link that died silently is only found by using it.
-            await asyncio.sleep(CHECK)
-            await connection.execute("select", timeout=CHECK_TIMEOUT)
+            try:
+                async with asyncio.timeout(CHECK):
+                    await broken.wait()
+            except TimeoutError:
+                # A link that died silently is only found by using it.
+                await connection.execute("select", timeout=CHECK_TIMEOUT)
 
     async def listen_to(self, process: UUID) -> None:
         """Hear what is sent to another id too: a new incarnation of this process's worker."""
