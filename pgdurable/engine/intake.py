@@ -78,7 +78,7 @@ class Intake:
             if not future.done():
                 future.set_result(admission)
         if submitted.started:
-            self._started(worker, submitted.started, {row.id: row for row, _ in batch})
+            self._started(worker, submitted.started, {row.id: row for row, _ in reversed(batch)})
         if submitted.hints:
             self._hinted(submitted.hints)
         delays = [row.delay for row, _ in batch if row.delay is not None]

@@ -8,7 +8,7 @@ wait.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pgdurable.store.rows import NotificationRow
 
 
+EARLY_LIMIT: Final = 4096
+
+
 class Missing:
     """Fetches what attempts have not heard of, many at once."""
 
@@ -29,6 +32,7 @@ class Missing:
         self._interval = interval
         self._attempts = attempts
         self._wanted: set[UUID] = set()
+        self._early: dict[UUID, None] = {}
         self._wake = asyncio.Event()
 
     def fetch(self, id: UUID) -> None:
@@ -36,6 +40,17 @@ class Missing:
         if id in self._attempts:
             self._wanted.add(id)
             self._wake.set()
+        else:
+            # Perhaps it was claimed this moment, and is not here yet.
+            self._early[id] = None
+            if len(self._early) > EARLY_LIMIT:
+                del self._early[next(iter(self._early))]
+
+    def begun(self, id: UUID) -> None:
+        """An attempt of ``id`` is here now."""
+        if self._early and id in self._early:
+            del self._early[id]
+            self.fetch(id)
 
     def fetch_waiting(self) -> None:
         """There may be news for all that wait."""

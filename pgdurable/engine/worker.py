@@ -24,6 +24,7 @@ from pgdurable.engine.outcome import ending_row
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
 from pgdurable.store.lane import Lane
+from pgdurable.store.rows import EndingRow
 from pgdurable.store.verbs import NO_CAPACITY, Capacity
 from pgdurable_sdk.exceptions import AttemptLost
 from pgdurable_sdk.port import Failed
@@ -85,6 +86,7 @@ class Worker:
         self._draining = False
         self._quiet = asyncio.Event()
         self._said = ""
+        self._unended: list[UUID] = []
         self._state_lane = Lane(dsn, "state")
         self._loop = asyncio.get_running_loop()
 
@@ -132,6 +134,7 @@ class Worker:
                     group.create_task(service.run())
                 group.create_task(self._watch_attempts())
                 group.create_task(_raise_when(lost))
+                group.create_task(self._end_earlier())
         finally:
             self.incarnation = None
             self._abandon_all()
@@ -152,6 +155,15 @@ class Worker:
             self._hints.pass_on(await verbs.end_worker(lane, worker))
         except StoreError as error:
             log.debug("the incarnation could not be ended: %s", error)
+            self._unended.append(worker)
+
+    async def _end_earlier(self) -> None:
+        """End the incarnations that PostgreSQL took with it, before their leases do."""
+        unended, self._unended = self._unended, []
+        lane = Lane(self._dsn, "recovery")
+        for worker in unended:
+            await self._end(lane, worker)
+        await lane.close()
 
     def _poll(self) -> float:
         return self.settings.poll_deaf if self._listener.deaf else self.settings.poll
@@ -187,10 +199,14 @@ class Worker:
     def _start(self, row: StartRow, input: SubmissionRow | None) -> None:
         handler = self._handlers.get((row.service, row.handler))
         attempt = Attempt(self, row, handler or absent(row.service, row.handler), start_of(row, input))
+        older = self._attempts.get(row.id)
+        if older is not None:
+            self._drop(older)  # paused and resumed so soon that nobody has told it yet
         self._attempts[row.id] = attempt
         if attempt.inactivity <= 0:
             attempt.execution.suspend()
         attempt.task = self._loop.create_task(self._run(attempt))
+        self.missing.begun(row.id)
 
     async def _run(self, attempt: Attempt) -> None:
         try:
@@ -207,8 +223,10 @@ class Worker:
             self._end_attempt(attempt, ending)
 
     def _end_attempt(self, attempt: Attempt, ending: Ending, size: int | None = None) -> None:
+        self._end_with(attempt, ending_row(attempt, ending, self.settings.retry, size))
+
+    def _end_with(self, attempt: Attempt, row: EndingRow) -> None:
         batch = self.committer.open
-        row = ending_row(attempt, ending, self.settings.retry, size)
         batch.enter(attempt).endings.append(row)
         batch.ended.append((attempt, row))
         if row.delay is not None:
@@ -228,6 +246,9 @@ class Worker:
         attempt = self._attempts.get(id)
         if attempt is not None:
             self._drop(attempt)
+            # The hint may be late, and this a newer attempt with a lease: then that is given back.
+            size, seen = attempt.execution.journal_size, attempt.execution.seen
+            self._end_with(attempt, EndingRow(attempt.id, "release", size, seen))
 
     def _drop(self, attempt: Attempt) -> None:
         attempt.lost = True
@@ -252,7 +273,9 @@ class Worker:
             self._timers.expect(min(batch.delays))
         self.deliver(applied.delivered)
         self.start_all(
-            applied.started, {call.id: call for call in batch.changes.calls} if applied.started else None
+            applied.started,
+            # Of two calls with one id, the first is the one that was admitted.
+            {call.id: call for call in reversed(batch.changes.calls)} if applied.started else None,
         )
         self._hints.pass_on(applied.hints)
 
@@ -261,6 +284,7 @@ class Worker:
         if not attempt.lost:
             self._drop(attempt)
             self._attempts[attempt.id] = attempt
+            self.committer.open.leave_out(attempt.id)  # it goes on from what was refused
             failed = Failed(code=500, message=f"the database refused what the handler did: {message}")
             self._end_attempt(attempt, failed, size=len(attempt.row.entries or (None,)))
 
@@ -268,7 +292,7 @@ class Worker:
         """Hand notifications to the attempts they are for; those of others are for their workers to fetch."""
         for row in rows:
             attempt = self._attempts.get(row.id)
-            if attempt is not None and not attempt.deliver(row):
+            if attempt is None or not attempt.deliver(row):
                 self.missing.fetch(row.id)
 
     async def read_state(self, service: str, key: str, name: str) -> bytes | None:
