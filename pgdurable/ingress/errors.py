@@ -1,0 +1,136 @@
+"""What clients are told when it is the ingress that refuses: one exception, one function per condition.
+
+The texts are Restate's where it has one, so that people and programs that know it feel at home.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pgdurable.ingress.port import EngineUnavailable
+
+MEBIBYTE = 1024 * 1024
+
+
+class IngressError(Exception):
+    """An answer with a status of 400 or more, decided before any invocation had a say."""
+
+    def __init__(self, status: int, message: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or []
+
+
+def not_found() -> IngressError:
+    return IngressError(404, "not found")
+
+
+def service_not_found(service: str) -> IngressError:
+    return IngressError(
+        404, f"service '{service}' not found, make sure to register the service before calling it."
+    )
+
+
+def handler_not_found(service: str, handler: str) -> IngressError:
+    return IngressError(
+        404,
+        f"the service '{service}' exists, but the handler '{handler}' was not found, check that the handler "
+        "exists in the latest registered service version.",
+    )
+
+
+def invocation_not_found() -> IngressError:
+    return IngressError(404, "invocation not found")
+
+
+def method_not_allowed(allowed: str) -> IngressError:
+    return IngressError(405, "method not allowed", [(b"allow", allowed.encode())])
+
+
+def bad_path(*expected: str) -> IngressError:
+    return IngressError(400, "bad path, expected either " + " or ".join(expected))
+
+
+def undecodable(part: str, reason: str) -> IngressError:
+    return IngressError(400, f"bad path, cannot decode {part}: {reason}")
+
+
+def bad_text(part: str, reason: str) -> IngressError:
+    return IngressError(400, f"bad {part}: {reason}")
+
+
+def bad_header(name: str, reason: str) -> IngressError:
+    return IngressError(400, f"bad header {name}: {reason}")
+
+
+def bad_delay(reason: str) -> IngressError:
+    return IngressError(
+        400, f"bad delay query parameter, must be a ISO8601 duration or one like '1m 30s': {reason}"
+    )
+
+
+def delay_on_call() -> IngressError:
+    return IngressError(
+        400, "cannot use the delay query parameter with calls. The delay is supported only with sends"
+    )
+
+
+def private_service() -> IngressError:
+    return IngressError(400, "the invoked service is not public")
+
+
+def idempotency_key_on_workflow() -> IngressError:
+    return IngressError(
+        400,
+        "cannot use the idempotency key with workflow handlers. The handler invocation will already be "
+        "idempotent by the workflow key itself.",
+    )
+
+
+def bad_input(reason: str) -> IngressError:
+    return IngressError(400, f"input validation error: {reason}")
+
+
+def bad_awakeable(awakeable_id: str, reason: object) -> IngressError:
+    return IngressError(400, f"bad awakeable id '{awakeable_id}': {reason}")
+
+
+def bad_invocation(invocation_id: str, reason: object) -> IngressError:
+    return IngressError(400, f"bad invocation id '{invocation_id}': {reason}")
+
+
+def bad_target(reason: object) -> IngressError:
+    return IngressError(400, f"bad invocation target: {reason}")
+
+
+def no_output_kept() -> IngressError:
+    return IngressError(
+        400,
+        "cannot get output for the given invocation. You can get output only for invocations created with an "
+        "idempotency key, or for workflow methods.",
+    )
+
+
+def not_ready() -> IngressError:
+    return IngressError(470, "the invocation exists but has not completed yet")
+
+
+def scope_unsupported() -> IngressError:
+    return IngressError(400, "scope requires vqueues, which this server does not have")
+
+
+def limit_key_unsupported() -> IngressError:
+    return IngressError(400, "the limit key requires a scope, which this server does not have")
+
+
+def body_too_large(limit: int) -> IngressError:
+    shown = f"{limit // MEBIBYTE} MiB" if limit >= MEBIBYTE else f"{limit} bytes"
+    return IngressError(413, f"the request body is larger than the limit of {shown}")
+
+
+def unavailable(error: EngineUnavailable) -> IngressError:
+    seconds = max(1, math.ceil(error.retry_after))
+    return IngressError(503, error.message, [(b"retry-after", str(seconds).encode())])

@@ -1,0 +1,90 @@
+"""Request paths, read from their raw form: a key may hold an encoded slash, which decoding would hide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import quote, unquote_to_bytes
+
+from pgdurable.ingress import errors
+
+if TYPE_CHECKING:
+    from litestar.types import HTTPScope, Scope
+
+    from pgdurable.ingress.port import Engine, HandlerInfo
+
+_EXPECTED = ("/:service-name/:handler", "/:object-name/:object-key/:handler")
+
+
+class Target(NamedTuple):
+    """Which handler to invoke, on which key, and whether to wait for it."""
+
+    info: HandlerInfo
+    key: str | None
+    send: bool
+
+
+def raw_path(scope: Scope | HTTPScope) -> bytes:
+    """The path as it was sent, without the query. Servers may leave it out, then it is made up again."""
+    raw: bytes | None = cast("dict[str, Any]", scope).get("raw_path")
+    return raw or quote(scope["path"]).encode()
+
+
+def segments(path: bytes) -> list[str]:
+    """What stands between the slashes, still percent-encoded; slashes at the end do not count."""
+    try:
+        return path.decode().rstrip("/").split("/")[1:]
+    except UnicodeDecodeError as error:
+        raise errors.undecodable("path", f"not UTF-8 ({error.reason})") from None
+
+
+def decode_key(segment: str, part: str = "key") -> str:
+    """A percent-decoded segment, fit to be stored."""
+    if "%" in segment:
+        try:
+            segment = unquote_to_bytes(segment).decode()
+        except UnicodeDecodeError as error:
+            raise errors.undecodable(part, f"not UTF-8 ({error.reason})") from None
+    check_text(segment, part)
+    return segment
+
+
+def check_text(text: str, part: str) -> None:
+    """Refuse what PostgreSQL cannot store, wherever it came from."""
+    if "\0" in text:
+        raise errors.bad_text(part, "it contains a NUL character")
+
+
+def find_target(engine: Engine, parts: list[str]) -> Target:
+    """The target that a path names, with or without ``/restate/call`` or ``/restate/send`` before it."""
+    if parts and parts[0] == "restate":
+        send = parts[1] == "send"
+        info, key, rest = _find(engine, parts[2:])
+        if rest:
+            raise errors.bad_path(*(f"/restate/{parts[1]}{path}" for path in _EXPECTED))
+        return Target(info, key, send)
+    info, key, rest = _find(engine, parts)
+    if rest and rest != ["send"]:
+        raise errors.bad_path(*_EXPECTED)
+    return Target(info, key, send=bool(rest))
+
+
+def _find(engine: Engine, parts: list[str]) -> tuple[HandlerInfo, str | None, list[str]]:
+    """The handler, the key, and the segments left. What follows the service's name depends on its type."""
+    if not parts or not parts[0]:
+        raise errors.not_found()
+    service = parts[0]
+    if not engine.find_service(service):
+        raise errors.service_not_found(service)
+    if len(parts) < 2:
+        raise errors.bad_path(*_EXPECTED)
+    info = engine.find_handler(service, parts[1])
+    if info is not None and info.service_type == "service":
+        return info, None, parts[2:]
+    if len(parts) > 2:
+        keyed = engine.find_handler(service, parts[2])
+        if keyed is not None and keyed.service_type != "service":
+            return keyed, decode_key(parts[1]), parts[3:]
+    if info is not None and len(parts) == 2:
+        raise errors.bad_path(*_EXPECTED)  # a handler, but of an object: the key is missing
+    unkeyed = len(parts) == 2 or parts[2] == "send"
+    raise errors.handler_not_found(service, parts[1] if unkeyed and info is None else parts[2])
