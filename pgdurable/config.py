@@ -21,8 +21,11 @@ class Settings:
     resident: int = 4000
     """Attempts in memory at most. When they get scarce, those waiting longest are suspended sooner."""
 
-    offer: int = 256
-    """Attempts a single call to the database may hand over."""
+    concurrency: int = 1000
+    """Attempts that run at once and wait for nothing (Restate's concurrent-invocations-limit)."""
+
+    hand_over: int = 128
+    """Up to so many active attempts a worker takes what it admits; beyond, whoever has room claims it."""
 
     threads: int = 64
     """Steps that are plain functions, not coroutines, executing at once."""

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pgdurable.worker")
 
 REJOIN_PAUSE: Final = 0.2
+CLAIM_LIMIT: Final = 256  # attempts that one call hands over at most
 STRIDE: Final = 1 << 20  # attempt numbers that one offer may use up
 
 
@@ -83,6 +84,8 @@ class Worker:
         self._deployment_id = deployment_id
         self._attempts: dict[UUID, Attempt] = {}
         self._number = 1
+        self._waiting = 0
+        """How many attempts wait for notifications, as of the last look; the others are active."""
         self._draining = False
         self._quiet = asyncio.Event()
         self._said = ""
@@ -114,7 +117,7 @@ class Worker:
         lost = asyncio.Event()
         heart = Heart(self._dsn, worker, self.settings.lease, lambda reason: self._lost(lost, reason))
         self.committer = Committer(apply_lane, self.offer, self._applied, self._refused)
-        self.claimer = Claimer(claim_lane, self._poll, self.offer, self.start_all)
+        self.claimer = Claimer(claim_lane, self._poll, self.claim_offer, self.start_all)
         self.missing = Missing(missing_lane, self.settings.missing_poll, self._attempts)
         try:
             await verbs.join_worker(
@@ -171,19 +174,26 @@ class Worker:
     # -- what it may be given ------------------------------------------------------------------------------
 
     def offer(self) -> Capacity:
-        """The capacity that goes along with a call to the database."""
-        if self.incarnation is None:
-            return NO_CAPACITY
-        room = min(self.settings.resident - len(self._attempts), self.settings.offer)
-        number = self._number
-        self._number += STRIDE
-        return Capacity(self.incarnation, self._routes, 0 if self._draining else max(room, 0), number)
+        """What a call may hand over in passing: little when much is active here, to leave others a share."""
+        return self._capacity(self.settings.hand_over)
+
+    def claim_offer(self) -> Capacity:
+        """What a claim may take."""
+        return self._capacity(self.settings.concurrency)
 
     @property
     def has_room(self) -> bool:
-        """Whether more attempts may be started."""
-        alive = self.incarnation is not None and not self._draining
-        return alive and len(self._attempts) < self.settings.resident
+        """Whether a claim would be answered with attempts, if there is work."""
+        return self.claim_offer().room > 0
+
+    def _capacity(self, active: int) -> Capacity:
+        if self.incarnation is None:
+            return NO_CAPACITY
+        resident = len(self._attempts)
+        room = min(self.settings.resident - resident, active - (resident - self._waiting), CLAIM_LIMIT)
+        number = self._number
+        self._number += STRIDE
+        return Capacity(self.incarnation, self._routes, 0 if self._draining else max(room, 0), number)
 
     def serves(self, route: str) -> bool:
         """Whether this worker takes work of ``route``."""
@@ -313,12 +323,18 @@ class Worker:
                 continue
             now = self._loop.time()
             scale = self._patience()
+            waiting = 0
             for attempt in list(self._attempts.values()):
                 execution = attempt.execution
                 execution.note_slow_runs()
                 since = execution.waiting_since
-                if since is not None and now - since >= attempt.inactivity * scale:
-                    execution.suspend()
+                if since is not None:
+                    waiting += 1
+                    if now - since >= attempt.inactivity * scale:
+                        execution.suspend()
+            self._waiting = waiting
+            if self.claimer is not None and self.claimer.starved:
+                self.claimer.wake()
 
     def _patience(self) -> float:
         """What part of its inactivity timeout a handler may wait in memory: all, while a quarter is free."""
