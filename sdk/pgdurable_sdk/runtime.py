@@ -33,7 +33,7 @@ from pgdurable_sdk.exceptions import (
 from pgdurable_sdk.futures import CURRENT, SleepFuture, foreign
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Node, settled, unsettled
-from pgdurable_sdk.journal.entries import Outcome
+from pgdurable_sdk.journal.entries import EntryType, Outcome
 from pgdurable_sdk.journal.machine import Machine, Progress
 from pgdurable_sdk.port import Completed, Ending, Failed, Port, Start, Suspended
 from pgdurable_sdk.state import StateView
@@ -57,6 +57,9 @@ __all__ = [
     "Suspended",
     "UnknownTarget",
 ]
+
+
+_RUN = EntryType.RUN
 
 
 class Execution:
@@ -100,6 +103,8 @@ class Execution:
         """The next notification, in the order of ``seq``."""
         if not self.machine.hear(notification):
             return
+        if notification.index in self.steps.proposed and notification.type == _RUN:
+            self.steps.proposed.discard(notification.index)
         self._wake()
         if self.machine.cancel_heard:
             self.steps.interrupt()
@@ -220,11 +225,10 @@ class Execution:
         self.unsafe_read = False
 
     def step_ended(self, error: BaseException | None) -> None:
-        """A step beside the handler is done; its result comes as a notification, its failure stops the
-        attempt."""
-        if error is not None and self._stopped is None:
+        """A step beside the handler is done; its failure is that of the attempt."""
+        if error is not None:
             self._stop(error)
-        if self._waiter is not None and not self.steps.executing:
+        if self._waiter is not None and not self.steps.busy:  # its result came back before it was quite over
             self.waiting_since = asyncio.get_running_loop().time()
         if self._stopped is not None or self._suspending:
             self._wake()
@@ -257,7 +261,7 @@ class Execution:
 
     async def _park(self, node: Node) -> None:
         loop = asyncio.get_running_loop()
-        if not self.steps.executing:
+        if not self.steps.busy:
             if self._suspending:
                 self._awaiting = _awaited(node)
                 raise self._stop(SuspendedException())

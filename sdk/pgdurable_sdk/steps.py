@@ -82,8 +82,8 @@ class Steps:
 
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
-        self.executing = 0
-        """How many execute beside the handler."""
+        self.proposed: set[int] = set()
+        """Those that are done and whose result is on its way to the journal and back."""
         self.in_line: Step[Any] | None = None
         """The one that executes as part of the handler."""
         self._open: list[Step[Any]] = []
@@ -122,7 +122,6 @@ class Steps:
         for step in journaled:
             if not step.handle.order:
                 task = asyncio.create_task(self._execute_beside(step))
-                self.executing += 1
                 self._tasks.add(task)
                 task.add_done_callback(self._ended)
 
@@ -131,6 +130,11 @@ class Steps:
         more."""
         self._dropped += self._journaled
         self._journaled = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether a result of a step is coming by itself: no time to suspend."""
+        return bool(self._tasks or self.proposed)
 
     def note_slow(self) -> None:
         """Journal the command of the step in line, if it has been executing for long."""
@@ -185,7 +189,7 @@ class Steps:
             return False
         outcome, value = result
         if step.handle.index:
-            execution.port.propose(step.handle.index, outcome, value)
+            self._propose(step, outcome, value)
             return False
         execution.append(commands.run_done(step.name, outcome, value))
         await execution.port.committed()
@@ -230,13 +234,16 @@ class Steps:
         if self.execution.unsafe_read:
             await self.execution.commit_reads()
         outcome, value = await self._execute(step)
+        self._propose(step, outcome, value)
+
+    def _propose(self, step: Step[Any], outcome: Outcome, value: bytes) -> None:
+        self.proposed.add(step.handle.index)
         self.execution.port.propose(step.handle.index, outcome, value)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.executing -= 1
-        if not task.cancelled():
-            self.execution.step_ended(task.exception())
+        error = asyncio.CancelledError("a step cancelled itself") if task.cancelled() else task.exception()
+        self.execution.step_ended(error)
 
     async def _execute(self, step: Step[Any]) -> tuple[Outcome, bytes]:
         """Call the closure. What it returns or raises becomes what is journaled, or the failure of this

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -326,3 +327,48 @@ async def test_calls_keep_the_id_they_were_given() -> None:
     await world.replays()
     assert world.children == 2
     assert [row.target_id for row in world.rows[3:]] == [world.rows[2].target_id, world.rows[1].target_id]
+
+
+async def test_a_result_on_its_way_is_waited_for() -> None:
+    """Its step is done; to suspend now would only mean to be woken at once."""
+
+    @service.handler()
+    async def stepping(ctx: Context) -> int:
+        async def two() -> int:
+            return 2
+
+        step = ctx.run_typed("two", two)
+        ctx.generic_send("Other", "handler", b"")
+        return await step
+
+    class Slow(World):
+        def propose(self, index: int, outcome: Any, value: bytes | None) -> None:
+            self.proposal = (index, value, outcome)
+
+    world = Slow(stepping)
+    start = asyncio.create_task(world.attempt())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert world.execution is not None
+    world.execution.suspend()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert world.task is not None
+    assert not world.task.done()
+    assert world.execution.waiting_since is None
+    world.complete(*world.proposal)
+    await start
+    assert await world.ending() == returned(2)
+
+
+async def test_a_step_that_cancels_itself_fails_the_attempt() -> None:
+    @service.handler()
+    async def cancelling(ctx: Context) -> Any:
+        async def cancels() -> None:
+            raise asyncio.CancelledError
+
+        step = ctx.run_typed("cancels", cancels)
+        ctx.generic_send("Other", "handler", b"")
+        return await step
+
+    assert isinstance(await World(cancelling).finish(), Failed)
