@@ -12,16 +12,13 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
-from pgdurable_sdk import hints, ids
+from pgdurable_sdk import hints, ids, reads
 from pgdurable_sdk.context import DurablePromise, ObjectContext, Request, WorkflowContext
 from pgdurable_sdk.exceptions import SerdeError, TerminalError, UsageError
 from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle, SleepFuture
 from pgdurable_sdk.handler import HandlerType, handler_of
 from pgdurable_sdk.journal import commands
-from pgdurable_sdk.journal.awaits import Handle
-from pgdurable_sdk.journal.entries import CallRequest, Entry, EntryType, Outcome, Recorded
+from pgdurable_sdk.journal.entries import CallRequest, Entry, Outcome
 from pgdurable_sdk.run import DEFAULTS, RunOptions
 from pgdurable_sdk.serde import DEFAULT, Serde, resolve
 from pgdurable_sdk.steps import Step
@@ -230,45 +227,11 @@ class DurableContext(WorkflowContext, ObjectContext):
         entry_name: str | None = None,
     ) -> DurableFuture[Any]:
         self._need_key("get()")
-        attempt = self._attempt
-        state = attempt.state
-        result: Result[Any] = Result(attempt, Handle(), _decoder(serde, type_hint))
-
-        def read(*, lazy: bool) -> None:
-            entry = commands.get_state(name, state.get(name), lazy=lazy, entry_name=entry_name)
-            self._read(result.handle, entry)
-
-        async def fetch() -> None:
-            if not attempt.replaying and not state.knows(name):
-                state.set(name, await attempt.port.read_state(name))
-            read(lazy=True)
-
-        attempt.enter()
-        if _here(attempt.machine.upcoming, EntryType.GET_EAGER_STATE, name, known=state.knows(name)):
-            read(lazy=False)
-        else:
-            attempt.open_reads.append(fetch)
-        return result
+        return reads.get(self._attempt, name, _decoder(serde, type_hint), entry_name)
 
     def state_keys(self, entry_name: str | None = None) -> DurableFuture[list[str]]:
         self._need_key("state_keys()")
-        attempt = self._attempt
-        state = attempt.state
-        result: Result[list[str]] = Result(attempt, Handle(), _names)
-
-        def read(names: list[str], *, lazy: bool) -> None:
-            self._read(result.handle, commands.get_state_keys(names, lazy=lazy, entry_name=entry_name))
-
-        async def fetch() -> None:
-            stored = [] if attempt.replaying else await attempt.port.read_state_keys()
-            read(state.keys(stored), lazy=True)
-
-        attempt.enter()
-        if _here(attempt.machine.upcoming, EntryType.GET_EAGER_STATE_KEYS, None, known=state.complete):
-            read(state.keys(), lazy=False)
-        else:
-            attempt.open_reads.append(fetch)
-        return result
+        return reads.keys(self._attempt, entry_name)
 
     def set(self, name: str, value: Any, serde: Serde[Any] = DEFAULT, entry_name: str | None = None) -> None:
         self._need_write("set()")
@@ -300,17 +263,6 @@ class DurableContext(WorkflowContext, ObjectContext):
         """A command whose result comes as a notification."""
         index = self._issue(entry)
         return Result(self._attempt, self._attempt.machine.handle(index), _decoder(serde, type_hint))
-
-    def _read(self, handle: Handle, entry: Entry) -> None:
-        """A command whose result is in its row: at replay the recorded one, else that of ``entry``."""
-        attempt = self._attempt
-        index = attempt.append(entry)
-        recorded = attempt.machine.recorded(index)
-        if recorded is not None and recorded.outcome is not None:
-            attempt.machine.complete(handle, recorded.outcome, recorded.value)
-            return
-        attempt.machine.complete(handle, entry.outcome or Outcome.VOID, entry.value)
-        attempt.unsafe_read = attempt.unsafe_read or not attempt.handler.writes_state
 
     def _call(
         self, tpe: Any, key: str | None, arg: Any, idempotency_key: str | None, headers: dict[str, str] | None
@@ -361,12 +313,6 @@ class DurableContext(WorkflowContext, ObjectContext):
             raise UsageError(f"a shared handler only reads state: {what} is for exclusive ones and main()")
 
 
-_LAZY = {
-    EntryType.GET_EAGER_STATE: EntryType.GET_LAZY_STATE,
-    EntryType.GET_EAGER_STATE_KEYS: EntryType.GET_LAZY_STATE_KEYS,
-}
-
-
 class _Promise(DurablePromise[Any]):
     def __init__(self, context: DurableContext, name: str, serde: Serde[Any]) -> None:
         self._context = context
@@ -410,21 +356,6 @@ class _Finished:
 
 async def _now() -> float:
     return time.time()
-
-
-def _here(recorded: Recorded | None, eager: EntryType, name: str | None, *, known: bool) -> bool:
-    """Whether a read is journaled at once: its value is here, or was when this was recorded.
-
-    One that had to be fetched was journaled when the handler waited, after what it did in between; so that is
-    what is recorded next, and the read is due later in a replay, too.
-    """
-    if recorded is None:
-        return known
-    return recorded.type in (eager, _LAZY[eager]) and recorded.name == name
-
-
-def _names(value: bytes) -> list[str]:
-    return msgspec.json.decode(value, type=list[str])
 
 
 def _decoder(serde: Serde[Any], type_hint: Any) -> Callable[[bytes], Any]:

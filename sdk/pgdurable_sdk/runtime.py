@@ -12,7 +12,7 @@ by whatever the handler tries next, so a handler that swallows it cannot do any 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from pgdurable_sdk import threads
@@ -107,7 +107,8 @@ class Execution:
             self.steps.proposed.discard(notification.index)
         self._wake()
         if self.machine.cancel_heard:
-            self.steps.interrupt()
+            with suppress(SdkInternalException):  # kept, and raised in the handler
+                self.steps.interrupt()
 
     def suspend(self) -> None:
         """End the attempt as soon as the handler waits for notifications: now, if it does."""
@@ -116,7 +117,8 @@ class Execution:
 
     def note_slow_runs(self) -> None:
         """Journal the command of a step that has been executing for 50 ms. To be called every 25 ms or so."""
-        self.steps.note_slow()
+        with suppress(SdkInternalException):  # kept, and raised in the handler
+            self.steps.note_slow()
 
     @property
     def journal_size(self) -> int:

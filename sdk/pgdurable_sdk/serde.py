@@ -114,10 +114,11 @@ def resolve(serde: Serde[T], type_hint: Any) -> Serde[T]:
         return DefaultSerde(type_hint)
 
 
-def _open(serde: object) -> bool:
+def _open(serde: Any) -> bool:
     """Whether this is the default serde itself: a subclass, or one that was given a hint, was meant as it
     is."""
-    return type(serde) is DefaultSerde and getattr(serde, "type_hint", None) is None
+    hint = getattr(serde, "type_hint", None)
+    return serde.__class__ is DefaultSerde and hint is None
 
 
 def json_schema(type_hint: Any) -> dict[str, Any] | None:
