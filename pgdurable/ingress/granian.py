@@ -2,8 +2,8 @@
 
 This is what `granian.server.embed.Server` runs, without the rest of it, which does not suit a library: it
 reconfigures the process's logging, binds with SO_REUSEPORT (so that two servers share a port and neither is
-told), and counts a worker as stopped when it begins to stop, not when its connections are closed. The classes it
-is made of are not Granian's public interface; tests/ingress would notice a change in them.
+told), and counts a worker as stopped when it begins to stop, not when its connections are closed. The classes
+it is made of are not Granian's public interface; tests/ingress would notice a change in them.
 """
 
 from __future__ import annotations

@@ -56,7 +56,9 @@ def check_text(text: str, part: str) -> None:
 
 def find_target(engine: Engine, parts: list[str]) -> Target:
     """The target that a path names, with or without ``/restate/call`` or ``/restate/send`` before it."""
-    if parts and parts[0] == "restate":
+    if parts[:1] == ["restate"]:
+        if len(parts) < 3:
+            raise errors.not_found()
         send = parts[1] == "send"
         info, key, rest = _find(engine, parts[2:])
         if rest:

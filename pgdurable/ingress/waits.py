@@ -25,8 +25,8 @@ class ClientGone(Exception):
 class Waits:
     """Everybody who waits.
 
-    Whether a client is still there is looked at only once it has waited for ``patience`` seconds: a timer costs a
-    microsecond, a task beside each request that waits on Granian's other thread a good many.
+    Whether a client is still there is looked at only once it has waited for ``patience`` seconds: a timer
+    costs a microsecond, a task beside each request that waits on Granian's other thread a good many.
     """
 
     def __init__(self, patience: float) -> None:
