@@ -63,6 +63,10 @@ class Options:
         if self.invocation_retry_policy is not None:
             policy = self.invocation_retry_policy.over(base.invocation_retry_policy)
             merged = replace(merged, invocation_retry_policy=policy)
+        own, outer = self.invocation_context_managers or [], base.invocation_context_managers or []
+        if own and outer:  # the service's around the handler's, each once, however often they are merged
+            both = [*(manager for manager in outer if manager not in own), *own]
+            merged = replace(merged, invocation_context_managers=both)
         return merged
 
 
@@ -78,7 +82,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
-    """A handler as declared. ``options`` is what the decorator said; the service's own are not merged in."""
+    """A handler as declared. What its own ``options`` leave open is the service's."""
 
     service: str
     service_type: ServiceType

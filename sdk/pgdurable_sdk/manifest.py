@@ -61,8 +61,8 @@ class ServiceManifest(Struct, omit_defaults=True, kw_only=True):
     handlers: list[HandlerManifest]
 
 
-def describe_handler(handler: Handler, service_options: Options) -> HandlerManifest:
-    options = handler.options.over(service_options)
+def describe_handler(handler: Handler) -> HandlerManifest:
+    options = handler.options
     return HandlerManifest(
         name=handler.name,
         handler_type=handler.type,

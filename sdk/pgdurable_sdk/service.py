@@ -53,7 +53,7 @@ class _Definition:
             public=not self.options.ingress_private,
             documentation=self.description,
             options=manifest.describe_options(self.options),
-            handlers=[manifest.describe_handler(handler, self.options) for handler in self.handlers.values()],
+            handlers=[manifest.describe_handler(handler) for handler in self.handlers.values()],
         )
 
     def _register(
@@ -78,7 +78,7 @@ class _Definition:
                 content_type=content_type,
                 input_serde=input_serde,
                 output_serde=output_serde,
-                options=options,
+                options=options.over(self.options),
             )
             if handler.name in self.handlers:
                 raise DefinitionError(f"{self.name} has two handlers named {handler.name!r}")

@@ -18,8 +18,9 @@ from pgdurable_sdk import (
     getLogger,
     is_internal_exception,
 )
+from pgdurable_sdk.handler import Options, handler_of
 from pgdurable_sdk.journal.entries import EntryType
-from pgdurable_sdk.runtime import Failed, Suspended
+from pgdurable_sdk.runtime import AttemptLost, Failed, Suspended
 from tests.unit.sdk.world import ID, World, failed, returned
 
 if TYPE_CHECKING:
@@ -260,6 +261,23 @@ async def test_context_managers_are_around_the_handler() -> None:
     assert log == ["open", "handler", "closed"]
 
 
+async def test_context_managers_of_the_service_are_around_those_of_the_handler() -> None:
+    @asynccontextmanager
+    async def outer() -> AsyncGenerator[None]:
+        log.append("outer")
+        yield
+        log.append("over")
+
+    @Service("Managed", invocation_context_managers=[outer]).handler(invocation_context_managers=[connection])
+    async def inside(ctx: Context) -> None:
+        log.append("handler")
+
+    await World(inside).finish()
+    assert log == ["outer", "open", "handler", "closed", "over"]
+    options = handler_of(inside).options
+    assert options.over(Options(invocation_context_managers=[outer])) == options
+
+
 async def test_a_handler_knows_its_request() -> None:
     @service.handler()
     async def request(ctx: Context, body: str) -> None:
@@ -372,3 +390,32 @@ async def test_a_step_that_cancels_itself_fails_the_attempt() -> None:
         return await step
 
     assert isinstance(await World(cancelling).finish(), Failed)
+
+
+async def test_a_lost_lease_is_the_handlers_business_not_the_sweepers() -> None:
+    reached = asyncio.Event()
+
+    @service.handler()
+    async def endless(ctx: Context) -> None:
+        async def forever() -> None:
+            reached.set()
+            await asyncio.sleep(3600)
+
+        await ctx.run_typed("forever", forever)
+
+    class Lost(World):
+        def append(self, index: int, seen: int, entry: Any) -> None:
+            raise AttemptLost("taken over")
+
+    world = Lost(endless)
+    start = asyncio.create_task(world.attempt())
+    await reached.wait()
+    assert world.execution is not None
+    assert world.task is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pgdurable_sdk.steps.SLOW_SECONDS", 0.0)
+        world.execution.note_slow_runs()
+    world.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await world.task
+    await start
