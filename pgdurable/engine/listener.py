@@ -40,6 +40,7 @@ class Listener:
         self._heard = heard
         self._returned = returned
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._turn = asyncio.Lock()  # a connection does one thing at a time
 
     @property
     def deaf(self) -> bool:
@@ -67,8 +68,9 @@ class Listener:
         connection = self._connection = await connect(self._dsn, "listener")
         broken = asyncio.Event()
         connection.add_termination_listener(lambda _: broken.set())
-        for channel in self._channels:
-            await connection.add_listener(channel, self._notified)
+        async with self._turn:
+            for channel in self._channels:
+                await connection.add_listener(channel, self._notified)
         self._returned()
         while not connection.is_closed():
             try:
@@ -76,17 +78,20 @@ class Listener:
                     await broken.wait()
             except TimeoutError:
                 # A link that died silently is only found by using it.
-                await connection.execute("select", timeout=CHECK_TIMEOUT)
+                async with self._turn:
+                    await connection.execute("select", timeout=CHECK_TIMEOUT)
 
     async def listen_to(self, process: UUID) -> None:
         """Hear what is sent to another id too: a new incarnation of this process's worker."""
-        channel = channel_of(process)
-        self._channels.append(channel)
-        if self._connection is not None and not self._connection.is_closed():
-            try:
-                await self._connection.add_listener(channel, self._notified)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                self._drop()
+        async with self._turn:
+            channel = channel_of(process)
+            self._channels.append(channel)
+            if self._connection is not None and not self._connection.is_closed():
+                try:
+                    async with asyncio.timeout(CHECK_TIMEOUT):
+                        await self._connection.add_listener(channel, self._notified)
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    self._drop()
 
     def forget(self, process: UUID) -> None:
         """Stop caring for an id; the connection drops it when it is opened the next time."""
