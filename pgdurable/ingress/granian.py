@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from granian import _futures, asgi
@@ -34,14 +35,14 @@ class EmbeddedGranian:
         self._app = app
         self._listener = listener
         self._signal = WorkerSignal()
-        self._stopped: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._stopped: asyncio.Future[None] = self._loop.create_future()
 
     def start(self) -> None:
         """Accept connections."""
         logging.getLogger("_granian").setLevel(
             logging.CRITICAL
         )  # its own messages are about workers we do not have
-        loop = asyncio.get_running_loop()
         options: dict[str, Any] = {
             "backpressure": CONNECTIONS,
             "http_mode": HTTPModes.auto,  # HTTP/1.1, and HTTP/2 without TLS for who begins with it
@@ -54,11 +55,16 @@ class EmbeddedGranian:
         holder = make_holder(self._listener.detach(), False, BACKLOG)
         worker = make_worker(1, (None, holder), None, **options)
         callback = futures._future_watcher_wrapper(callbacks._callback_wrapper(self._app, {}, {}))
-        scheduler = futures._new_cbscheduler(loop, callback, impl_asyncio=True)
-        self._stopped = worker.serve_async(scheduler, loop, self._signal)
+        scheduler = futures._new_cbscheduler(self._loop, callback, impl_asyncio=True)
+        self._signal.add_cb(self._has_stopped)
+        worker.serve_async(scheduler, self._loop, self._signal)
 
     def stop(self) -> asyncio.Future[None]:
         """Accept no more. The future is done when all connections have had their answers and are closed."""
-        assert self._stopped is not None, "it was started"
         self._signal.set()
         return self._stopped
+
+    def _has_stopped(self) -> None:
+        """Called by Granian, in a thread of its own."""
+        with suppress(RuntimeError):  # the loop did not wait for the last connections, and is closed
+            self._loop.call_soon_threadsafe(self._stopped.set_result, None)

@@ -21,6 +21,7 @@ from pgdurable.ingress.port import (
 from pgdurable_sdk import ids
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
 NOW: Final = datetime(2024, 5, 6, 7, 8, 9, 250_000, tzinfo=UTC)
@@ -84,8 +85,14 @@ class FakeEngine:
         self.outputs: dict[UUID, Result | Pending | Unsupported] = {}
         self.hold: asyncio.Event | None = None
         """When set, calls and attaches wait for it."""
-        self.waiting = asyncio.Event()
         self.abandoned = asyncio.Event()
+        self.on_call: Callable[[], None] = lambda: None
+        self._arrivals: asyncio.Queue[None] = asyncio.Queue()
+
+    async def held(self, number: int) -> None:
+        """Until so many more calls and attaches have begun to wait."""
+        for _ in range(number):
+            await self._arrivals.get()
 
     @property
     def last(self) -> Request:
@@ -107,6 +114,7 @@ class FakeEngine:
 
     async def call(self, request: Request) -> Called:
         self._take(request)
+        self.on_call()
         await self._held()
         return Called(ID, TEXT, self.result, self.previous, self.expires)
 
@@ -145,7 +153,7 @@ class FakeEngine:
     async def _held(self) -> None:
         if self.hold is None:
             return
-        self.waiting.set()
+        self._arrivals.put_nowait(None)
         try:
             await self.hold.wait()
         except asyncio.CancelledError:
