@@ -1,0 +1,63 @@
+"""What really happened: lines that handlers of all processes append to one file, whatever the engine thinks.
+
+A line is one ``write`` to a file opened for appending, so lines of several processes come whole and in order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VARIABLE = "PGDURABLE_TEST_LEDGER"
+
+
+def note(kind: str, **what: Any) -> None:
+    """Append a line. For handlers: the file is the one that the process was started with."""
+    line = json.dumps({"kind": kind, "pid": os.getpid(), "at": time.time()} | what) + "\n"
+    file = os.open(os.environ[VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, line.encode())
+    finally:
+        os.close(file)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    kind: str
+    pid: int
+    at: float
+    """Seconds since 1970, on the one clock of this machine."""
+    what: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.what[name]
+
+
+class Ledger:
+    """The file, for tests."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.touch()
+
+    def lines(self, kind: str | None = None, **what: Any) -> list[Line]:
+        """Lines in order, all or those that say this."""
+        return [
+            line
+            for line in map(read, self.path.read_text().splitlines())
+            if kind in (None, line.kind) and what.items() <= line.what.items()
+        ]
+
+    def count(self, kind: str, **what: Any) -> int:
+        return len(self.lines(kind, **what))
+
+
+def read(text: str) -> Line:
+    fields = json.loads(text)
+    return Line(fields.pop("kind"), fields.pop("pid"), fields.pop("at"), fields)

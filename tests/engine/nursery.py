@@ -1,0 +1,106 @@
+"""Makes processes of the engine by forking, because importing everything takes a second and forking none.
+
+The children are processes like any other: they can be killed, stopped and continued. Speaks JSON, one line a
+request: a specification for `child`, answered with the pid. Ends, with all children, when its input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+import uvloop
+
+from pgdurable.config import Settings
+from pgdurable.engine.notifier import Notifier
+from pgdurable.loader import load_app
+from pgdurable.node import Address, Node
+
+PR_SET_PDEATHSIG = 1
+
+
+def serve() -> None:
+    """Fork on request. Exit codes of children go to ``<output>.exit``."""
+    children: dict[int, str] = {}
+
+    def reap(*_: object) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                Path(children.pop(found[0])).write_text(str(os.waitstatus_to_exitcode(found[1])))
+
+    signal.signal(signal.SIGCHLD, reap)
+    for line in sys.stdin:
+        specification = json.loads(line)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            run(specification)
+        children[pid] = specification["output"] + ".exit"
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        print(pid, flush=True)  # noqa: T201 (the answer)
+    for pid in list(children):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def run(specification: dict[str, Any]) -> NoReturn:
+    """Be the child."""
+    code = 1
+    try:
+        die_with_parent()
+        output = os.open(specification["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        for target, source in ((0, nowhere), (1, output), (2, output)):
+            os.dup2(source, target)
+        os.environ |= specification["environment"]
+        logging.basicConfig(
+            level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+        )
+        logging.getLogger("asyncio").setLevel(logging.INFO)
+        code = uvloop.run(child(specification))
+    except BaseException:  # noqa: BLE001 (nothing may get back into the parent's code)
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+async def child(specification: dict[str, Any]) -> int:
+    """One node until SIGTERM, as ``pgdurable worker`` and ``pgdurable ingress`` run it."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    if specification["mute"]:
+        Notifier.send = lambda self, channel, line: None  # type: ignore[method-assign]
+    app, port = specification["app"], specification["port"]
+    node = Node(
+        specification["dsn"],
+        services=load_app(app).services if app else (),
+        ingress=Address("127.0.0.1", port) if port else None,
+        settings=Settings(**specification["settings"]),
+    )
+    await node.start()
+    print("ready", file=sys.stderr, flush=True)  # noqa: T201 (waited for)
+    stopped, failed = asyncio.create_task(stop.wait()), asyncio.create_task(node.failed())
+    await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
+    await node.stop()
+    return 3 if failed.done() else 0
+
+
+def die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,126 @@
+"""Processes of the engine, as tests hold them: to be killed, stopped, continued and ended."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.engine.ledger import VARIABLE
+from tests.engine.watching import until
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+ROOT = Path(__file__).parents[2]
+NUMBERS = itertools.count(1)
+
+
+class Process:
+    """A worker, an ingress or both, running or not."""
+
+    def __init__(self, pid: int, output: Path, port: int | None = None) -> None:
+        self.pid = pid
+        self.port = port
+        self._output = output
+        self._exit = output.with_name(output.name + ".exit")
+
+    def kill(self) -> None:
+        """As a crash does it, at once and without a word."""
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self._signal(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    @property
+    def exit_code(self) -> int | None:
+        return int(self._exit.read_text() or -1) if self._exit.exists() else None
+
+    @property
+    def log(self) -> str:
+        return self._output.read_text(errors="replace")
+
+    async def ready(self) -> Process:
+        """When it serves."""
+
+        def look() -> bool:
+            assert self.exit_code is None, f"it ended:\n{self.log}"
+            return self._output.exists() and "ready" in self.log
+
+        await until(look, 20, lambda: f"a process that is ready, but:\n{self.log}")
+        return self
+
+    async def ended(self, within: float = 10) -> int:
+        """Its exit code, once it has one."""
+        await until(lambda: self.exit_code is not None, within, lambda: f"an end of\n{self.log[-5000:]}")
+        assert self.exit_code is not None
+        return self.exit_code
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.exit_code is None, f"it ended with {self.exit_code} before:\n{self.log[-5000:]}"
+        os.kill(self.pid, number)
+
+
+class Nursery:
+    """The parent of all of them."""
+
+    def __init__(self) -> None:
+        self._parent = subprocess.Popen(
+            [sys.executable, "-m", "tests.engine.nursery"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.close()
+        self._parent.wait(10)
+        self._parent.stdout.close()
+
+    def begin(
+        self,
+        folder: Path,
+        dsn: str,
+        *,
+        app: str | None,
+        port: int | None = None,
+        mute: bool = False,
+        ledger: Path,
+        settings: dict[str, Any],
+    ) -> Process:
+        """A new process; not ready yet. ``mute``: it sends no notifications, as if all were lost."""
+        output = folder / f"process-{next(NUMBERS)}.log"
+        specification = {
+            "dsn": dsn,
+            "app": str(ROOT / "tests" / "engine" / "apps" / app) if app else None,
+            "port": port,
+            "mute": mute,
+            "settings": settings,
+            "environment": {VARIABLE: str(ledger)},
+            "output": str(output),
+        }
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.write(json.dumps(specification) + "\n")
+        self._parent.stdin.flush()
+        return Process(int(self._parent.stdout.readline()), output, port)

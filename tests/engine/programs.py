@@ -1,0 +1,101 @@
+"""Random programs for apps/programs.py, what they must lead to, and the faults that happen meanwhile.
+
+Everything comes from one seed, so that a run can be repeated: the programs exactly, the moments nearly.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.engine.database import Database
+    from tests.engine.ledger import Ledger, Line
+
+Program = list[list[Any]]
+
+
+class Programs:
+    """Makes programs, and adds up what they do."""
+
+    def __init__(self, seed: int, keys: int = 5) -> None:
+        self.random = random.Random(seed)
+        self.keys = [f"tally-{number}" for number in range(keys)]
+        self.expected: Counter[str] = Counter()
+
+    def make(self, length: int = 6, depth: int = 1) -> Program:
+        return [self._command(depth) for _ in range(self.random.randint(1, length))]
+
+    def _command(self, depth: int) -> list[Any]:
+        kinds = ["step", "step", "slow", "sleep", "add", "add", "send", "later", "race", "all"]
+        if depth > 0:
+            kinds.append("child")
+        match self.random.choice(kinds):
+            case "all":
+                return ["all", *(self._awaited(depth) for _ in range(self.random.randint(2, 4)))]
+            case "send":
+                return ["send", *self._amount()]
+            case "later":
+                return ["later", *self._amount(), round(self.random.uniform(0, 0.3), 3)]
+            case "race":
+                return ["race", self._moment()]
+            case kind:
+                return self._awaited(depth, kind)
+
+    def _awaited(self, depth: int, kind: str | None = None) -> list[Any]:
+        match kind or self.random.choice(["step", "slow", "sleep", "add"]):
+            case "add":
+                return ["add", *self._amount()]
+            case "child":
+                return ["child", self.make(4, depth - 1)]
+            case "step":
+                return ["step"]
+            case other:
+                return [other, self._moment()]
+
+    def _moment(self) -> float:
+        return round(self.random.uniform(0, 0.15), 3)
+
+    def _amount(self) -> tuple[str, int]:
+        key, amount = self.random.choice(self.keys), self.random.randint(1, 9)
+        self.expected[key] += amount
+        return key, amount
+
+
+def check(database: Database, ledger: Ledger, expected: Counter[str]) -> None:
+    """What must be true once every program is completed, whatever happened to those who ran it."""
+    database.sound()
+    assert database.unsuccessful() == []
+    assert database.counters("Tally") == dict(expected)
+    check_steps(database, ledger)
+    check_turns(ledger)
+
+
+def check_steps(database: Database, ledger: Ledger) -> None:
+    """Each journaled result is that of the last execution, and no execution began after it was journaled."""
+    executions: dict[tuple[str, str], list[Line]] = {}
+    for line in ledger.lines("step"):
+        executions.setdefault((line["id"], line["name"]), []).append(line)
+    results = database.step_results()
+    assert len({(result.invocation, result.name) for result in results}) == len(results)
+    for result in results:
+        lines = executions[result.invocation, result.name]
+        last = max(line.at for line in lines)
+        assert last <= result.committed_at.timestamp(), f"executed again after it was journaled: {lines}"
+        assert f'"{lines[-1]["value"]}"'.encode() == result.value, f"{result} is not the last of {lines}"
+
+
+def check_turns(ledger: Ledger) -> None:
+    """On each key nobody does anything between another's begin and end; who was killed begins again."""
+    holders: dict[str, str | None] = {}
+    for line in ledger.lines():
+        if line.kind in ("begin", "end"):
+            holder = holders.get(line["key"])
+            assert holder in (None, line["id"]), f"{line} while {holder} has its turn"
+            holders[line["key"]] = line["id"] if line.kind == "begin" else None
+
+
+def soon(randomness: random.Random, least: float, most: float) -> timedelta:
+    return timedelta(seconds=randomness.uniform(least, most))

@@ -1,0 +1,95 @@
+"""PostgreSQL goes away, whole or a connection at a time: nothing is lost, nobody is charged, work goes on soon."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from tests.engine.programs import Programs, check
+from tests.engine.test_crashes import SEED
+from tests.engine.watching import until
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Engine
+    from tests.fixtures.postgres import Server
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["immediate", "fast"])
+async def test_postgresql_is_restarted_under_load(
+    engine_of_its_own: Engine, own_server: Server, how: Literal["immediate", "fast"]
+) -> None:
+    engine, programs = engine_of_its_own, Programs(SEED)
+    workers = await engine.workers(2, "programs.py")
+    client = await engine.client()
+    answers = [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(40)]
+    await until(lambda: engine.ledger.count("step") > 20, 10, "work under way")
+    await asyncio.to_thread(own_server.stop, how)
+    # What is submitted meanwhile is admitted afterwards.
+    answers += [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(10)]
+    await asyncio.to_thread(own_server.start)
+    back = time.monotonic()
+    async with asyncio.timeout(15):
+        await asyncio.gather(*answers)
+    await engine.database.finishes(10)
+    assert time.monotonic() - back < 8, "soon after PostgreSQL is back"
+    check(engine.database, engine.ledger, programs.expected)
+    assert [worker.exit_code for worker in workers] == [None, None]
+
+
+@pytest.mark.slow
+async def test_workers_that_start_without_postgresql_wait_for_it(
+    engine_of_its_own: Engine, own_server: Server
+) -> None:
+    """A worker that lost its database while idle, and one whose every lane was cut, both serve again."""
+    engine = engine_of_its_own
+    worker = await engine.worker("basic.py")
+    client = await engine.client()
+    assert await client.call("Greeter", "greet", "before") == "Hello before"
+    await asyncio.to_thread(own_server.stop, "immediate")
+    await until(lambda: "cannot connect" in worker.log or "starting over" in worker.log, 10, "it noticed")
+    await asyncio.to_thread(own_server.start)
+    async with asyncio.timeout(10):
+        assert await client.call("Greeter", "greet", "after") == "Hello after"
+    assert worker.exit_code is None
+
+
+@pytest.mark.slow
+async def test_connections_are_terminated_at_random(engine: Engine) -> None:
+    programs, randomness = Programs(SEED), random.Random(SEED)
+    await engine.workers(3, "programs.py")
+    client = await engine.client()
+    answers = [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(30)]
+    for _ in range(25):
+        await asyncio.sleep(randomness.uniform(0.01, 0.12))
+        pid, *_ = randomness.choice(engine.database.backends())
+        engine.database.terminate(pid)
+        if randomness.random() < 0.5:
+            answers.append(asyncio.create_task(client.call("Programs", "run", programs.make())))
+    async with asyncio.timeout(20):
+        await asyncio.gather(*answers)
+    await engine.database.finishes(10)
+    check(engine.database, engine.ledger, programs.expected)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_lost_its_presence_is_not_taken_for_dead(engine: Engine) -> None:
+    worker = await engine.worker("basic.py")
+    await engine.client()  # it looks for dead workers, too
+    (incarnation,) = engine.database.rows("select id from worker")
+    for _ in range(3):
+        (heart,) = [pid for pid, name, *_ in engine.database.backends() if name == "pgdurable heart"]
+        engine.database.terminate(heart)
+        await until(
+            lambda gone=heart: any(
+                name == "pgdurable heart" and pid != gone for pid, name, *_ in engine.database.backends()
+            ),
+            2,
+            "a new connection for the heart",
+        )
+    assert engine.database.rows("select id from worker") == [incarnation]
+    assert "starting over" not in worker.log
