@@ -26,7 +26,7 @@ from pgdurable.engine.worker import Worker
 from pgdurable.gateway import Gateway
 from pgdurable.ingress import IngressServer, create_app
 from pgdurable.store import verbs
-from pgdurable.store.lane import Lane
+from pgdurable.store.lane import FLEETING, Lane
 from pgdurable.store.verbs import NO_CAPACITY
 
 if TYPE_CHECKING:
@@ -129,11 +129,15 @@ class Node:
 
     def _assemble(self) -> None:
         settings = self.settings
-        purposes = ("results", "notify", "registry", "submit", "timers", "upkeep")
-        self._lanes = [Lane(self._dsn, purpose) for purpose in purposes]
-        results_lane, notify_lane, registry_lane, submit_lane, timer_lane, upkeep_lane = self._lanes
+        purposes = ("results", "registry", "submit", "timers", "upkeep")
+        results_lane, registry_lane, submit_lane, timer_lane, upkeep_lane = lanes = [
+            Lane(self._dsn, purpose) for purpose in purposes
+        ]
+        notify_lane = Lane(self._dsn, "notify", FLEETING)
+        self._lanes = [*lanes, notify_lane]
         self._results = Results(results_lane, settings.result_poll)
         self._notifier = Notifier(notify_lane)
+        self._registry_lane = registry_lane
         self._registry = Registry(registry_lane, settings)
         self._hints = Hints(self.id, self._notifier, self._results, self._registry)
         self._listener = Listener(self._dsn, self.id, self._hints.heard, self._hints.returned)
@@ -191,8 +195,7 @@ class Node:
     async def _announce(self) -> None:
         if self._services:
             manifests = msgspec.json.encode([service.manifest() for service in self._services]).decode()
-            lane = self._lanes[2]
-            await verbs.register(lane, self.deployment_id, self.name, "{}", manifests)
+            await verbs.register(self._registry_lane, self.deployment_id, self.name, "{}", manifests)
             self._notifier.send(CHANNEL, "registry")
 
     def _spawn(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:

@@ -15,6 +15,8 @@ from pgdurable.store.dsn import for_asyncpg
 from pgdurable.store.errors import OutcomeUnknown, Unavailable, translate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from asyncpg import Connection, Record
 
 # Plans are pinned to indexes and nested loops: statistics of a queue are wrong half of the time. The same
@@ -35,13 +37,17 @@ SESSION: Final[dict[str, str]] = {
 CONNECT_TIMEOUT: Final = 10.0
 
 
-async def connect(dsn: str, purpose: str) -> Connection[Record]:
-    """A connection with the engine's settings. Raises :exc:`Unavailable`."""
+# For what is only a hint, and may be lost: its commit need not wait for the disk.
+FLEETING: Final[dict[str, str]] = {"synchronous_commit": "off"}
+
+
+async def connect(dsn: str, purpose: str, settings: Mapping[str, str] | None = None) -> Connection[Record]:
+    """A connection with the engine's settings and these. Raises :exc:`Unavailable`."""
     try:
         return await asyncpg.connect(
             for_asyncpg(dsn),
             timeout=CONNECT_TIMEOUT,
-            server_settings=SESSION | {"application_name": f"pgdurable {purpose}"},
+            server_settings={**SESSION, **(settings or {}), "application_name": f"pgdurable {purpose}"},
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable(f"cannot connect to PostgreSQL: {str(error) or type(error).__name__}") from error
@@ -52,8 +58,9 @@ class Lane:
     their turn.
     """
 
-    def __init__(self, dsn: str, purpose: str) -> None:
+    def __init__(self, dsn: str, purpose: str, settings: Mapping[str, str] | None = None) -> None:
         self._dsn = dsn
+        self._settings = settings
         self._purpose = purpose
         self._connection: Connection[Record] | None = None
         self._turn = asyncio.Lock()
@@ -67,7 +74,7 @@ class Lane:
         async with self._turn:
             connection = self._connection
             if connection is None or connection.is_closed():
-                connection = self._connection = await connect(self._dsn, self._purpose)
+                connection = self._connection = await connect(self._dsn, self._purpose, self._settings)
             try:
                 return await connection.fetch(query, *args)
             except asyncio.CancelledError:
