@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pgdurable.ingress import IngressServer
+import asyncio
+import socket
 
+from pgdurable.ingress.granian import BACKLOG, EmbeddedGranian
 from pgdurable.store.lane import Lane
 from pgdurable.store.query import query
 from pgdurable_admin.admin import Admin
 from pgdurable_admin.app import create_app
 
 __all__ = ["AdminServer", "LaneDatabase"]
+
+DRAIN_SECONDS = 2.0
 
 
 class LaneDatabase:
@@ -23,16 +27,35 @@ class LaneDatabase:
 
 
 class AdminServer:
-    """Serve between `start` and `stop`. `start` raises OSError when the port cannot be had."""
+    """Serves between `start` and `stop`, each of which may be called twice."""
 
     def __init__(self, dsn: str, host: str, port: int, *, ingress_url: str | None = None) -> None:
+        self._address = (host, port)
         self._lane = Lane(dsn, "admin")
-        app = create_app(Admin(LaneDatabase(self._lane), ingress_url))
-        self._server = IngressServer(app, host, port)
+        self._app = create_app(Admin(LaneDatabase(self._lane), ingress_url))
+        self._granian: EmbeddedGranian | None = None
 
     async def start(self) -> None:
-        await self._server.start()
+        """Listen. Raises OSError, which names the address, when that cannot be."""
+        if self._granian is None:
+            self._granian = EmbeddedGranian(self._app, listening(*self._address))
+            self._granian.start()
 
     async def stop(self) -> None:
-        await self._server.stop()
+        """Nobody waits here for anything long: what is not done in a moment is cut off."""
+        granian, self._granian = self._granian, None
+        if granian is not None:
+            await asyncio.wait([granian.stop()], timeout=DRAIN_SECONDS)
         await self._lane.close()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A listening socket that shares its port with nobody."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"the admin API cannot listen on {host}:{port}: {reason}") from error
+    listener.setblocking(False)
+    return listener

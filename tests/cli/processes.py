@@ -56,8 +56,13 @@ class Running:
         return self.process.wait()
 
     def post(self, path: str, body: Any = None) -> Any:
-        answer = httpx.post(f"http://127.0.0.1:{self.ports['--port']}{path}", json=body, timeout=30)
-        answer.raise_for_status()
+        """The answer to a request. When there is none, what the process said is part of the error."""
+        try:
+            answer = httpx.post(f"http://127.0.0.1:{self.ports['--port']}{path}", json=body, timeout=30)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            self.end()
+            raise AssertionError("\n".join([str(error), *self.told])) from error
         return answer.json()
 
 

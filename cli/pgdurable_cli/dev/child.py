@@ -35,7 +35,7 @@ from pgdurable_cli.serving import Endpoint, Serving, load, run, serve, set_up_lo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import ModuleType
+    from types import FrameType, ModuleType
 
     from pgdurable.loader import Definition
 
@@ -90,7 +90,7 @@ class Parent:
 def main(descriptor: str, plan_json: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Meant for both, and the parent decides. Not SIG_IGN: what the application starts would inherit it.
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, nothing)
     parent = Parent(socket.socket(fileno=int(descriptor)))
     plan = msgspec.json.decode(plan_json, type=ChildPlan)
     set_up_logging(plan.verbose)
@@ -108,6 +108,10 @@ def main(descriptor: str, plan_json: str) -> int:
         parent.tell(Failed(failure.format_message()))
         return 1
     return 0
+
+
+def nothing(number: int, frame: FrameType | None) -> None:
+    """A handler for signals that are heeded elsewhere."""
 
 
 async def serve_for(parent: Parent, serving: Serving) -> None:

@@ -70,10 +70,12 @@ class Supervisor:
             stack.push_async_callback(self._stop_children)
             child = await self._spawn()
             loaded = await child.loaded()
+            watch = Watch(loaded.directories if self._reload else ())
+            stack.push_async_callback(watch.close)
             dsn = await asyncio.shield(opening)
             await child.start(dsn)
             say(self._banner(loaded))
-            await self._supervise(child, loaded, dsn)
+            await self._supervise(child, watch, dsn)
 
     async def _close_database(self, opening: asyncio.Task[str]) -> None:
         """A thread cannot be cancelled: what it is just starting is stopped when it has started."""
@@ -95,18 +97,14 @@ class Supervisor:
     async def _stop_children(self) -> None:
         await asyncio.gather(*(self._stop(child) for child in list(self._children)))
 
-    async def _supervise(self, child: Child, loaded: Loaded, dsn: str) -> None:
+    async def _supervise(self, child: Child, watch: Watch, dsn: str) -> None:
         running = Running(child)
-        watch = Watch(loaded.directories if self._reload else ())
-        try:
-            while True:
-                await self._next_event(running, watch)
-                if running.child is not None and running.child.has_ended:
-                    await self._after_crash(running, dsn)
-                else:
-                    await self._replace(running, watch, dsn)
-        finally:
-            await watch.close()
+        while True:
+            await self._next_event(running, watch)
+            if running.child is not None and running.child.has_ended:
+                await self._after_crash(running, dsn)
+            else:
+                await self._replace(running, watch, dsn)
 
     async def _next_event(self, running: Running, watch: Watch) -> None:
         """Return when files have changed or the child has ended."""
@@ -131,7 +129,7 @@ class Supervisor:
                 say(Text("the version from before goes on until the next change", style="dim"))
             await self._stop(child)
             return
-        watch.extend(loaded.directories)
+        await watch.extend(loaded.directories)
         old, running.child = running.child, None
         if old is not None:
             await self._stop(old)

@@ -16,37 +16,38 @@ __all__ = ["Watch"]
 
 
 class Watch:
-    """Python files in these directories. Without directories nothing ever changes."""
+    """Python files in these directories, from now on. Without directories nothing ever changes."""
 
     def __init__(self, directories: Iterable[str]) -> None:
         self._directories = set(directories)
-        self._changes: AsyncGenerator[set[FileChange]] | None = None
-        self._next: asyncio.Task[set[FileChange]] | None = None
+        self._changes = self._watch()
+        self._next = self._look()
 
     def changed(self) -> asyncio.Task[set[FileChange]]:
         """Done when something has changed since `taken` was last called. Not to be cancelled."""
-        if self._next is None:
-            self._changes = self._changes or self._watch()
-            self._next = asyncio.ensure_future(anext(self._changes))
         return self._next
 
     def taken(self) -> str:
         """The names of what has changed."""
-        assert self._next is not None, "there was a change"
         paths = sorted({path for _, path in self._next.result()})
-        self._next = None
+        self._next = self._look()
         return ", ".join(shown(path) for path in paths)
 
-    def extend(self, directories: Iterable[str]) -> None:
-        """Watch these as well, from the next call of `changed` on."""
-        if not set(directories) <= self._directories and self._directories:
-            self._directories |= set(directories)
-            self._changes = None
+    async def extend(self, directories: Iterable[str]) -> None:
+        """Watch these as well."""
+        new = set(directories) - self._directories
+        if new and self._directories:
+            await self.close()
+            self._directories |= new
+            self._changes = self._watch()
+            self._next = self._look()
 
     async def close(self) -> None:
-        if self._next is not None:
-            self._next.cancel()
-            await asyncio.wait((self._next,))
+        self._next.cancel()
+        await asyncio.wait((self._next,))
+
+    def _look(self) -> asyncio.Task[set[FileChange]]:
+        return asyncio.ensure_future(anext(self._changes))
 
     async def _watch(self) -> AsyncGenerator[set[FileChange]]:
         if not self._directories:
