@@ -34,19 +34,14 @@ begin
         select pgdurable_engine.key_lock(i.service, i.key)
         from pgdurable_engine.invocation i
         where i.handler_type = 'exclusive'
-            and (i.id = any (v_kill) or i.id in (select s.id from unnest(p_signals) s where s.type = 'cancel'))
+            and i.id = any (v_kill || array(select s.id from unnest(p_signals) s where s.type = 'cancel'))
     ));
     -- Whoever waits for the killed and cancelled is told in the same transaction.
     perform pgdurable_engine.lock_invocations(
         v_ids || v_kill
         || array(select i.caller_id from pgdurable_engine.invocation i where i.id = any (v_ids || v_kill))
         || array(select w.waiter_id from pgdurable_engine.waiter w where w.id = any (v_ids || v_kill))
-        || array(
-            select b.id
-            from pgdurable_engine.invocation i
-            join pgdurable_engine.inbox b on b.service = i.service and b.key = i.key
-            where i.id = any (v_kill)
-        )
+        || pgdurable_engine.next_of_keys(v_kill)
     );
 
     answers := pgdurable_engine.signal_answers(p_signals);
@@ -63,7 +58,7 @@ begin
         union all
         select i.id, 'canceled'
         from pgdurable_engine.invocation i
-        where i.id in (select s.id from unnest(p_signals) s where s.type = 'cancel')
+        where i.id = any (array(select s.id from unnest(p_signals) s where s.type = 'cancel'))
             and i.id <> all (v_kill) and i.status in ('scheduled', 'inboxed')
     ) x;
     if v_finished is not null then
@@ -81,7 +76,7 @@ begin
     )::pgdurable_engine.notice order by s.ordinality)
     into v_more
     from unnest(p_signals) with ordinality s
-    join pgdurable_engine.invocation i on i.id = s.id
+    cross join lateral (select x.status from pgdurable_engine.invocation x where x.id = s.id offset 0) i
     where s.type = 'notify' or (s.type = 'cancel' and i.status in ('invoked', 'suspended', 'paused'));
     v_notices := v_notices || v_more;
     if cardinality(v_notices) > 0 then
@@ -91,9 +86,10 @@ begin
 
     -- Pause and resume; a cancelled one that backs off does not wait for its next attempt.
     v_taken := array(
-        select s.id
-        from unnest(p_signals) s join pgdurable_engine.invocation i on i.id = s.id
-        where s.type = 'pause' and i.status = 'invoked'
+        select i.id
+        from pgdurable_engine.invocation i
+        where i.id = any (array(select s.id from unnest(p_signals) s where s.type = 'pause'))
+            and i.status = 'invoked'
     );
     if cardinality(v_taken) > 0 then
         select l.hints into v_hints from pgdurable_engine.leave(v_taken) l;
@@ -134,7 +130,9 @@ as $$
         end
     )::pgdurable_engine.answer order by s.ordinality)
     from unnest(p_signals) with ordinality s
-    left join pgdurable_engine.invocation i on i.id = s.id
+    left join lateral (
+        select x.id, x.status from pgdurable_engine.invocation x where x.id = s.id offset 0
+    ) i on true
 $$;
 
 -- The invocations to kill with the calls that they wait for. Their workers, and those of the paused, are fenced, so that
@@ -153,11 +151,19 @@ begin
             union
             select i.id
             from tree t
-            join pgdurable_engine.journal j on j.id = t.id and j.type = 1037
-            join pgdurable_engine.invocation i
-                on i.id = j.target_id and i.caller_id = t.id and i.caller_index = j.index and i.status <> 'completed'
+            cross join lateral (
+                select c.index, c.target_id from pgdurable_engine.journal c where c.id = t.id and c.type = 1037 offset 0
+            ) j
+            cross join lateral (
+                select x.id from pgdurable_engine.invocation x
+                where x.id = j.target_id and x.caller_id = t.id and x.caller_index = j.index
+                    and x.status <> 'completed'
+                offset 0
+            ) i
         )
         select coalesce(array_agg(t.id), '{}') into v_tree from tree t;
+        -- Nobody claims them from here on: a worker that did would run them without having been fenced.
+        perform pgdurable_engine.lock_ready(v_tree || p_pause);
         v_owners := array(
             select distinct r.owner from pgdurable_engine.running r
             where r.id = any (v_tree || p_pause) and r.owner <> all (v_fenced)
@@ -178,11 +184,66 @@ begin
         delete from pgdurable_engine.running r where r.id = any (p_ids) returning r.owner, r.id
     )
     select array_agg(row('abort', s.owner, null, s.id)::pgdurable_engine.hint) into hints from stopped s;
-    delete from pgdurable_engine.ready x where x.id = any (p_ids);
-    delete from pgdurable_engine.inbox b using pgdurable_engine.invocation i
-    where i.id = any (p_ids) and i.status = 'inboxed'
-        and b.service = i.service and b.key = i.key and b.id = i.id;
+    -- Laterals keep the order of the joins: from the invocation to its row in tables that may be long.
+    delete from pgdurable_engine.ready x where x.ctid = any (array(
+        select r.ctid
+        from unnest(p_ids) ids (id)
+        cross join lateral (
+            select i.service from pgdurable_engine.invocation i where i.id = ids.id and i.status = 'invoked' offset 0
+        ) i
+        cross join lateral (
+            select q.ctid from pgdurable_engine.ready q where q.route = i.service and q.id = ids.id offset 0
+        ) r
+    ));
+    delete from pgdurable_engine.inbox b where b.ctid = any (array(
+        select w.ctid
+        from unnest(p_ids) ids (id)
+        cross join lateral (
+            select i.service, i.key from pgdurable_engine.invocation i
+            where i.id = ids.id and i.status = 'inboxed'
+            offset 0
+        ) i
+        cross join lateral (
+            select q.ctid from pgdurable_engine.inbox q
+            where q.service = i.service and q.key = i.key and q.id = ids.id
+            offset 0
+        ) w
+    ));
 end $$;
+
+create or replace function pgdurable_engine.lock_ready(p_ids uuid[]) returns void
+language plpgsql
+as $$
+begin
+    perform
+    from unnest(p_ids) ids (id)
+    cross join lateral (
+        select i.service from pgdurable_engine.invocation i where i.id = ids.id and i.status = 'invoked' offset 0
+    ) i
+    cross join lateral (
+        select q.id from pgdurable_engine.ready q where q.route = i.service and q.id = ids.id for update
+    ) r;
+end $$;
+
+-- Who may be promoted when these end: the heads of their keys' inboxes, which some of them may be in themselves.
+create or replace function pgdurable_engine.next_of_keys(p_ids uuid[]) returns uuid[]
+language sql stable
+as $$
+    select array(
+        select b.id
+        from (
+            select distinct i.service, i.key
+            from pgdurable_engine.invocation i
+            where i.id = any (p_ids) and i.handler_type = 'exclusive'
+        ) k
+        cross join lateral (
+            select q.id from pgdurable_engine.inbox q
+            where q.service = k.service and q.key = k.key
+            order by q.seq
+            limit cardinality(p_ids) + 1
+        ) b
+    )
+$$;
 
 -- Runs now what backs off (p_backing_off) or is paused or suspended (p_aside).
 create or replace function pgdurable_engine.wake(p_backing_off uuid[], p_aside uuid[], p_now timestamptz) returns uuid[]
@@ -197,10 +258,8 @@ begin
         returning i.id
     ), hurried as (
         update pgdurable_engine.failure f set next_retry_at = null
-        from pgdurable_engine.invocation i
-        where f.id = any (p_backing_off) and f.next_retry_at is not null and i.id = f.id and i.status = 'invoked'
-            and not exists (select from pgdurable_engine.running r where r.id = f.id)
-            and not exists (select from pgdurable_engine.ready r where r.id = f.id)
+        where f.id = any (p_backing_off) and f.next_retry_at is not null
+            and (select i.status from pgdurable_engine.invocation i where i.id = f.id) = 'invoked'
         returning f.id
     )
     select array_agg(x.id) into v_woken from (select a.id from aside a union select h.id from hurried h) x;
