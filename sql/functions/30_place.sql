@@ -1,6 +1,7 @@
 -- From runnable to running: what a worker may take itself it takes in the same transaction, the rest goes to `ready`.
 
--- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read.
+-- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read. State of more
+-- than a MiB stays here and is read name by name when the handler asks.
 create or replace function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] default '{}')
 returns pgdurable_engine.start[]
 language sql stable
@@ -14,16 +15,20 @@ as $$
         case when i.notified = 0 then null else (
             select array_agg(n order by n.seq) from pgdurable_engine.notification n where n.id = i.id
         ) end,
-        case when i.key is null then null else (
+        case when state.eager then (
             select array_agg(row(s.name, s.value)::pgdurable_engine.state_value)
             from pgdurable_engine.state s where s.service = i.service and s.key = i.key
         ) end,
-        true
+        coalesce(state.eager, true)
     )::pgdurable_engine.start order by ids.ordinality)
     from unnest(p_ids) with ordinality ids (id, ordinality)
     join pgdurable_engine.invocation i on i.id = ids.id
     join pgdurable_engine.running r on r.id = ids.id
     left join pgdurable_engine.failure f on f.id = ids.id
+    left join lateral (
+        select coalesce(sum(octet_length(s.value)), 0) <= 1048576 as eager
+        from pgdurable_engine.state s where s.service = i.service and s.key = i.key
+    ) state on i.key is not null
 $$;
 
 -- Invocations that may run now, in order. p_worker takes up to p_room of those whose route it serves, as attempts
