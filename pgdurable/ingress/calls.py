@@ -1,6 +1,8 @@
 """Calls and sends: the path of nearly every request, so plain ASGI, and nothing on it that is not needed.
 
-Litestar's routing and middleware would cost more than all the rest of the ingress together.
+It stands beside Litestar, not in it: a Litestar route sees a path only decoded, a mount at ``/`` hides all
+other routes, and either costs 5 microseconds of the 29 that a call takes in the loop's thread, Granian's 14
+included.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pgdurable.ingress.port import Success
 from tests.unit.ingress.engine import ID, TEXT, FakeEngine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from pgdurable.ingress import Ingress
 
@@ -34,7 +34,7 @@ def app(engine: FakeEngine) -> Ingress:
 
 
 @asynccontextmanager
-async def running(app: Ingress, drain: float = 5.0) -> AsyncIterator[IngressServer]:
+async def running(app: Ingress, drain: float = 5.0) -> AsyncGenerator[IngressServer]:
     server = IngressServer(app, "127.0.0.1", 0, drain=drain)
     await server.start()
     try:
@@ -44,7 +44,7 @@ async def running(app: Ingress, drain: float = 5.0) -> AsyncIterator[IngressServ
 
 
 @asynccontextmanager
-async def talking(server: IngressServer) -> AsyncIterator[httpx.AsyncClient]:
+async def talking(server: IngressServer) -> AsyncGenerator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30) as client:
         yield client
 

@@ -73,6 +73,10 @@ class FakeEngine:
     """What happened is in ``requests`` and ``completed``; what is to happen is in the other attributes."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as new."""
         self.ready = True
         self.handlers = {(handler.service, handler.handler): handler for handler in HANDLERS}
         self.requests: list[Request] = []
