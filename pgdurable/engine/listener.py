@@ -10,15 +10,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
-
 from pgdurable.engine.notifier import CHANNEL, channel_of
 from pgdurable.store.errors import Unavailable
-from pgdurable.store.lane import connect
+from pgdurable.store.lane import BROKEN, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
+
+    import asyncpg
 
 log = logging.getLogger("pgdurable.listener")
 
@@ -52,13 +52,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except (
-                Unavailable,
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except (Unavailable, *BROKEN) as error:
                 log.debug("listening connection: %s", error)
             finally:
                 self._drop()
@@ -90,7 +84,7 @@ class Listener:
                 try:
                     async with asyncio.timeout(CHECK_TIMEOUT):
                         await self._connection.add_listener(channel, self._notified)
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                except BROKEN:
                     self._drop()
 
     def forget(self, process: UUID) -> None:

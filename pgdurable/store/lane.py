@@ -36,6 +36,15 @@ SESSION: Final[dict[str, str]] = {
 
 CONNECT_TIMEOUT: Final = 10.0
 
+BROKEN: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What the driver raises when a connection cannot be opened, or breaks."""
+
 
 # For what is only a hint, and may be lost: its commit need not wait for the disk.
 FLEETING: Final[dict[str, str]] = {"synchronous_commit": "off"}
@@ -49,7 +58,7 @@ async def connect(dsn: str, purpose: str, settings: Mapping[str, str] | None = N
             timeout=CONNECT_TIMEOUT,
             server_settings={**SESSION, **(settings or {}), "application_name": f"pgdurable {purpose}"},
         )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except BROKEN as error:
         raise Unavailable(f"cannot connect to PostgreSQL: {str(error) or type(error).__name__}") from error
 
 
@@ -80,7 +89,9 @@ class Lane:
             except asyncio.CancelledError:
                 self._abandon()
                 raise
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:
+                # All of them: asyncpg falls out of step with itself when a connection breaks at the wrong
+                # moment, and raises what is no error of its interface, or no error of its own at all.
                 translated = translate(error)
                 if isinstance(translated, OutcomeUnknown):
                     self._abandon()
@@ -98,5 +109,5 @@ class Lane:
         if connection is not None and not connection.is_closed():
             try:
                 await connection.close(timeout=2)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except BROKEN:
                 connection.terminate()
