@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from pgdurable_cli.output import fields, styled_status
-from pgdurable_cli.story import lines, rendered
+from pgdurable_cli.story import lines, raised_at, rendered
 from pgdurable_cli.times import absolute, coming, duration, relative
 from pgdurable_cli.values import shortened
 
@@ -177,7 +177,7 @@ def description(
 ) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble((invocation.target, "bold"), "  ", invocation.id),
-        fields(head(invocation, at)),
+        fields(head(invocation, events, at)),
         "",
     ]
     if entries:
@@ -187,7 +187,9 @@ def description(
     return Group(*parts)
 
 
-def head(invocation: InvocationDetail, at: datetime) -> list[tuple[str, RenderableType | None]]:
+def head(
+    invocation: InvocationDetail, events: Sequence[EventRow], at: datetime
+) -> list[tuple[str, RenderableType | None]]:
     one = invocation
     return [
         ("Status", status_line(one, at)),
@@ -199,6 +201,7 @@ def head(invocation: InvocationDetail, at: datetime) -> list[tuple[str, Renderab
         ("Completed", completed_line(one, at)),
         ("Failed with", one.completion_failure and Text(one.completion_failure, style="red")),
         ("Last error", last_error(one)),
+        ("Raised at", raised_at(events) if one.last_failure else None),
         ("Failed attempts", None if one.last_failure is None else str(one.retry_count)),
         ("Next retry", due(one.next_retry_at, at)),
         ("Invoked by", caller(one)),

@@ -6,6 +6,7 @@ Pure: entries in, lines out. The renderer at the end puts them in a table.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from pgdurable_cli.journal import Entry, EventRow
 
-__all__ = ["Line", "failure_text", "lines", "rendered"]
+__all__ = ["Line", "failure_text", "lines", "raised_at", "rendered"]
 
 Mark = Literal["done", "failed", "waiting", "error", "signal"]
 
@@ -31,6 +32,7 @@ STYLES: dict[Mark, str] = {
 }  # fmt: skip
 SYMBOLS: dict[Mark, str] = {"done": "✓", "failed": "✗", "waiting": "…", "error": "!", "signal": "»"}
 VALUE_LIMIT = 70
+FRAME = re.compile(r'^\s*File "(.+)", line (\d+), in (.+)$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,26 @@ def event_lines(events: Sequence[EventRow]) -> Iterable[tuple[int, Line]]:
         yield after, Line("", "error", name, text, "", same[-1].appended_at)
 
 
-def told(event: EventRow) -> str:
+def failure_of(event: EventRow) -> dict[str, Any]:
     """The error of a failed attempt, or the one that led to a pause."""
     detail: dict[str, Any] = json.loads(event.detail)
     failure: dict[str, Any] = detail.get("last_failure") or detail
+    return failure
+
+
+def told(event: EventRow) -> str:
+    failure = failure_of(event)
     return coded(failure, "error_") if "error_message" in failure else ""
+
+
+def raised_at(events: Sequence[EventRow]) -> str | None:
+    """The innermost line of the last failure: `cart.py:19 in add_ticket`."""
+    for event in reversed(events):
+        frames = FRAME.findall(failure_of(event).get("error_stacktrace") or "")
+        if frames:
+            file, line, function = frames[-1]
+            return f"{file}:{line} in {function}"
+    return None
 
 
 def rendered(told_lines: Iterable[Line], at: datetime) -> Table:

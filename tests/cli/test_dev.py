@@ -132,6 +132,29 @@ def test_reload(app: Path, dsn: str, ports: dict[str, int]) -> None:
         assert dev.end() == 0
 
 
+def test_a_mended_handler_goes_on_where_it_was(app: Path, dsn: str, ports: dict[str, int]) -> None:
+    """At once: it does not wait for the attempt that would be due in an hour."""
+    policy = "invocation_retry_policy=pgdurable.InvocationRetryPolicy(initial_interval=timedelta(hours=1))"
+    text = "from datetime import timedelta\n" + APP.replace("handler()", f"handler({policy})")
+    app.write_text(text.replace("return f", "raise ValueError(name)\n    return f"))
+    with started("dev", app, "--dsn", dsn, **ports) as dev:
+        dev.await_line("Ctrl-C")
+        id = dev.post("/Greeter/greet/send", "you")["invocationId"]
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            await_status(connection, id, "backing-off")
+            app.write_text(text)
+            dev.await_line("trying 1 failed invocation again")
+            await_status(connection, id, "completed")
+        assert dev.end() == 0
+
+
+def await_status(connection: psycopg.Connection, id: str, status: str) -> None:
+    """Ask until it is so; the test's own timeout is the limit."""
+    query = "select status from pgdurable.sys_invocation where uuid = pgdurable.invocation_uuid(%s)"
+    while connection.execute(query, [id]).fetchone() != (status,):
+        pass
+
+
 def test_a_crashed_application_is_started_again(app: Path, dsn: str, ports: dict[str, int]) -> None:
     marker = app.with_name("crashed")
     crash = f"""

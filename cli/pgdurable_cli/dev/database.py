@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pgdurable.embedded import DEFAULT_VERSION, EmbeddedPostgres, EmbeddedPostgresError
 from pgdurable_cli.commands.processes import migrated
-from pgdurable_cli.database import place, psql_command
+from pgdurable_cli.database import Query, connected, place, psql_command
 from pgdurable_cli.errors import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DevDatabase", "Embedded", "External"]
+__all__ = ["DevDatabase", "Embedded", "External", "hurry"]
 
 T = TypeVar("T")
 
@@ -29,6 +30,18 @@ class DevDatabase(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hurried:
+    count: int
+
+
+def hurry(dsn: str) -> int:
+    """Have what waits for its next attempt try at once; how many."""
+    with connected(dsn) as database:
+        hurried = database.one(Query("cli_hurry", Hurried))
+    return hurried.count if hurried else 0
 
 
 class External:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from pgdurable_cli.dev.banner import Banner
+from pgdurable_cli.dev.database import hurry
 from pgdurable_cli.dev.process import Child
 from pgdurable_cli.dev.watch import Watch
 from pgdurable_cli.errors import Failure
@@ -134,6 +135,14 @@ class Supervisor:
         if old is not None:
             await self._stop(old)
         running.child = await self._started(child, dsn)
+        if running.child is not None:
+            await self._hurry(dsn)
+
+    async def _hurry(self, dsn: str) -> None:
+        """What failed may have failed for what was just mended."""
+        with suppress(Failure):  # it is tried again anyhow
+            if count := await asyncio.to_thread(hurry, dsn):
+                say(Text(f"trying {count} failed invocation{'' if count == 1 else 's'} again", style="dim"))
 
     async def _after_crash(self, running: Running, dsn: str) -> None:
         """Start it again: whatever was running goes on from its journal."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pgdurable_cli.journal import Entry, EventRow, JournalRow, entries
-from pgdurable_cli.story import Line, lines, sentence
+from pgdurable_cli.story import Line, lines, raised_at, sentence
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -168,6 +168,21 @@ def test_failures_stand_where_they_happened_and_are_counted() -> None:
         ("", "Paused", "[500] tired"),
     ]
     assert story[1].when == at(2)
+
+
+def test_where_the_last_failure_was_raised() -> None:
+    trace = """Traceback (most recent call last):
+  File "runtime.py", line 1, in run
+    await call()
+  File "/shop/cart.py", line 19, in add_ticket
+    raise Exception("Failing")
+Exception: Failing
+"""
+    failed = json.dumps({"error_code": 500, "error_message": "Failing", "error_stacktrace": trace})
+    paused = json.dumps({"last_failure": {"error_message": "tired"}})
+    events = [EventRow(0, "TransientError", failed, at(1)), EventRow(0, "Paused", paused, at(2))]
+    assert raised_at(events) == "/shop/cart.py:19 in add_ticket"
+    assert raised_at(events[1:]) is None
 
 
 def test_an_empty_answer_of_state_is_none() -> None:
