@@ -160,7 +160,7 @@ def submit_expired(story: Story) -> Callable[[], Any]:
 
 @kind
 def claim(story: Story) -> Callable[[], Any]:
-    story.submit(plain(), exclusive(), exclusive("other1"))
+    story.submit(plain(), exclusive(), exclusive("fresh"))
     return lambda: story.claim()
 
 

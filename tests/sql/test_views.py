@@ -167,7 +167,7 @@ def test_entries_are_restates_json(story: Story) -> None:
     attempt.seen = 1
     story.apply(attempt.complete('{"code":418,"message":"tea"}', outcome="failure"))
     inv = story.value("select pgdurable.invocation_id(%s)", [called["id"]])
-    parameter = {"parameter": [], "headers": []}
+    parameter: dict[str, Any] = {"parameter": [], "headers": []}
     request = {
         "invocation_id": inv,
         "invocation_target": {
@@ -303,7 +303,9 @@ def test_events(story: Story) -> None:
 
 def test_services_and_deployments(story: Story) -> None:
     def register(deployment: str, *names: str, type: str = "service", public: bool = True) -> None:
-        services = [{"name": name, "type": type, "public": public, "handlers": []} for name in names]
+        services: list[dict[str, Any]] = [
+            {"name": name, "type": type, "public": public, "handlers": []} for name in names
+        ]
         story.connection.execute(
             "select pgdurable_engine.register(%s, %s, '{}', %s)",
             [deployment, f"worker://{deployment}", json.dumps(services)],

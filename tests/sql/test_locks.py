@@ -1,0 +1,305 @@
+"""Locks: who blocks whom, shown with a second connection that waits; and races that must come out right."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from tests.sql.story import AWAKEABLE, Story, exclusive, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+
+class Other(threading.Thread):
+    """One call on a connection of its own, in a transaction that commits."""
+
+    def __init__(self, dsn: str, worker: str, call: Callable[[Story], Any]) -> None:
+        super().__init__()
+        self.connection = psycopg.connect(dsn)
+        self.pid = self.connection.info.backend_pid
+        self.story = Story(self.connection)
+        self.story.me = worker
+        self.act = call
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with self.connection:
+                self.result = self.act(self.story)
+        except psycopg.Error as error:
+            self.error = error
+
+    def blocked(self, observer: psycopg.Connection) -> bool:
+        """Waits until it is blocked by another transaction, or has come through."""
+        while self.is_alive():
+            row = observer.execute("select cardinality(pg_blocking_pids(%s)) > 0", [self.pid]).fetchone()
+            if row is not None and row[0]:
+                return True
+        return False
+
+    def finished(self) -> Any:
+        self.join(timeout=20)
+        assert not self.is_alive()
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+@pytest.fixture
+def observer(dsn: str) -> Generator[psycopg.Connection]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+@contextmanager
+def telling(dsn: str) -> Generator[Story]:
+    """A story on a connection of its own, whose worker is there for all to see."""
+    with psycopg.connect(dsn) as connection:
+        story = Story(connection)
+        connection.commit()
+        story.sleep(0)
+        yield story
+
+
+@pytest.fixture
+def first(dsn: str) -> Generator[Story]:
+    with telling(dsn) as story:
+        yield story
+
+
+def commit(story: Story) -> None:
+    story.connection.commit()
+    story.sleep(0)
+
+
+# --- the lock of a worker
+
+
+def test_a_worker_is_not_ended_while_it_commits(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    attempt = first.run(plain())
+    commit(first)
+    first.apply(attempt.step())
+    reaper = Other(dsn, first.me, lambda story: story.call("end_worker", p_worker=first.me))
+    assert reaper.blocked(observer)
+    commit(first)
+    reaper.finished()
+    with pytest.raises(psycopg.Error) as raised:
+        first.apply(attempt.complete())
+    assert raised.value.sqlstate == "PD001"
+
+
+def test_a_worker_that_is_being_ended_commits_nothing(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    attempt = first.run(plain())
+    commit(first)
+    first.call("end_worker", p_worker=first.me)
+    late = Other(dsn, first.me, lambda story: story.apply(attempt.complete()))
+    assert late.blocked(observer)
+    commit(first)
+    with pytest.raises(psycopg.Error) as raised:
+        late.finished()
+    assert raised.value.sqlstate == "PD001"
+    assert first.status(attempt.id) == "ready"
+
+
+def test_workers_do_not_wait_for_each_other(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    mine, other = first.run(exclusive("a")), first.worker()
+    theirs = first.run(exclusive("b"), worker=other)
+    commit(first)
+    first.apply(mine.complete())
+    second = Other(dsn, other, lambda story: story.apply(theirs.complete()))
+    assert not second.blocked(observer)
+    second.finished()
+
+
+def test_a_kill_waits_for_what_is_being_committed(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """So it sees the call that is just being made, and takes it along."""
+    attempt, called = first.run(plain()), exclusive()
+    commit(first)
+    first.apply(attempt.call(called))
+    kill = Other(dsn, first.me, lambda story: story.signal(attempt.id, "kill"))
+    assert kill.blocked(observer)
+    commit(first)
+    assert kill.finished() == "done"
+    assert first.statuses(attempt.id, called) == ["completed", "completed"]
+
+
+def test_a_killed_one_is_not_claimed_meanwhile(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    first.submit(greeting := plain())
+    commit(first)
+    first.signal(greeting, "kill")
+    claim = Other(dsn, first.me, lambda story: story.claim())
+    assert not claim.blocked(observer)
+    assert claim.finished() == []
+    commit(first)
+    assert first.status(greeting) == "completed"
+
+
+def test_a_kill_waits_for_the_claim_that_it_meets(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    first.submit(greeting := plain())
+    commit(first)
+    attempt = first.claim_one()
+    kill = Other(dsn, first.me, lambda story: story.signal(greeting, "kill"))
+    assert kill.blocked(observer)
+    commit(first)
+    assert kill.finished() == "done"
+    assert first.apply(attempt.complete())["fenced"] == [greeting["id"]]
+
+
+# --- keys
+
+
+def test_one_key_is_admitted_in_turn(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    one, two, elsewhere = exclusive(), exclusive(), exclusive("other")
+    first.submit(one)
+    other = Other(dsn, first.me, lambda story: story.submit(elsewhere))
+    assert not other.blocked(observer)
+    second = Other(dsn, first.me, lambda story: story.submit(two))
+    assert second.blocked(observer)
+    commit(first)
+    second.finished()
+    other.finished()
+    assert first.statuses(one, two, elsewhere) == ["ready", "pending", "ready"]
+
+
+def test_an_arrival_and_the_end_of_the_holder(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    """Who comes while the key is given back finds it free, rather than waiting behind nobody."""
+    attempt = first.run(exclusive())
+    commit(first)
+    first.apply(attempt.complete())
+    late = exclusive()
+    arrival = Other(dsn, first.me, lambda story: story.submit(late))
+    assert arrival.blocked(observer)
+    commit(first)
+    arrival.finished()
+    assert (first.status(late), first.count("inbox")) == ("ready", 0)
+
+
+def test_keys_in_opposite_order_do_not_deadlock(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    one = [exclusive("a"), exclusive("b")]
+    two = [exclusive("b"), exclusive("a")]
+    first.submit(*one)
+    second = Other(dsn, first.me, lambda story: story.submit(*two))
+    assert second.blocked(observer)
+    commit(first)
+    second.finished()
+    assert first.statuses(*one, *two) == ["ready", "ready", "pending", "pending"]
+
+
+# --- rows of invocations
+
+
+def test_a_suspension_meets_a_signal(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    """Whoever comes second sees the other: it is never asleep with its result delivered."""
+    attempt = first.run(plain())
+    commit(first)
+    first.apply(attempt.suspend(-AWAKEABLE))
+    signal = Other(dsn, first.me, lambda story: story.notify(attempt.id))
+    assert signal.blocked(observer)
+    commit(first)
+    signal.finished()
+    assert first.status(attempt.id) == "ready"
+
+
+def test_a_signal_meets_a_suspension(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    attempt = first.run(plain())
+    commit(first)
+    first.notify(attempt.id)
+    suspension = Other(dsn, first.me, lambda story: story.apply(attempt.suspend(-AWAKEABLE)))
+    assert suspension.blocked(observer)
+    commit(first)
+    suspension.finished()
+    assert first.status(attempt.id) == "ready"
+
+
+def test_a_client_that_waits_meets_the_completion(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """It is either told or has the result: nobody waits for what has happened."""
+    attempt, client = first.run(plain()), str(uuid.uuid4())
+    commit(first)
+    first.apply(attempt.complete('"hi"'))
+    waiting = Other(dsn, first.me, lambda story: story.call("await_result", p_id=attempt.id, p_origin=client))
+    assert waiting.blocked(observer)
+    commit(first)
+    assert waiting.finished()["outcome"] == "success"
+    assert first.count("waiter") == 0
+
+
+def test_notifications_of_two_at_once_are_numbered(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    attempt = first.run(plain())
+    commit(first)
+    first.notify(attempt.id, 17)
+    second = Other(dsn, first.me, lambda story: story.notify(attempt.id, 18))
+    assert second.blocked(observer)
+    commit(first)
+    second.finished()
+    assert [(seq, index) for seq, _, index, _ in first.notifications(attempt.id)] == [(1, 17), (2, 18)]
+
+
+# --- duplicates
+
+
+def test_the_same_idempotent_one_twice_at_once(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    greeting = plain(idempotency_key="ik", origin=str(uuid.uuid4()))
+    first.submit(greeting)
+    second = Other(dsn, first.me, lambda story: story.submit(greeting | {"origin": str(uuid.uuid4())}))
+    assert second.blocked(observer)
+    commit(first)
+    assert [admission["previous"] for admission in second.finished()["admissions"]] == [True]
+    assert (first.count("invocation"), first.count("ready"), first.count("waiter")) == (1, 1, 1)
+
+
+def test_the_same_expired_one_twice_at_once(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    greeting = plain(idempotency_key="ik", retention=0)
+    first.apply(first.run(greeting).complete('"old"'))
+    commit(first)
+    first.submit(greeting)
+    second = Other(dsn, first.me, lambda story: story.submit(greeting))
+    assert second.blocked(observer)
+    commit(first)
+    assert [admission["previous"] for admission in second.finished()["admissions"]] == [True]
+    assert (first.status(greeting), first.count("journal"), first.count("ready")) == ("ready", 1, 1)
+
+
+# --- work is shared out
+
+
+def test_claims_pass_over_what_another_takes(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    greetings = [plain() for _ in range(4)]
+    first.submit(*greetings)
+    other = first.worker()
+    commit(first)
+    mine = first.claim(room=2)
+    claim = Other(dsn, other, lambda story: story.claim(other, room=10))
+    assert not claim.blocked(observer)
+    theirs = claim.finished()
+    assert (len(mine), len(theirs)) == (2, 2)
+    assert {attempt.id for attempt in [*mine, *theirs]} == {greeting["id"] for greeting in greetings}
+
+
+def test_timers_are_fired_once(dsn: str, observer: psycopg.Connection, first: Story) -> None:
+    attempts = [first.run(plain()) for _ in range(4)]
+    first.apply(*(attempt.sleep(0) for attempt in attempts))
+    commit(first)
+    assert first.fire(p_limit=2)["fired"] == 2
+    second = Other(dsn, first.me, lambda story: story.fire())
+    assert not second.blocked(observer)
+    assert second.finished()["fired"] == 2
+    commit(first)
+    assert all(len(first.notifications(attempt.id)) == 1 for attempt in attempts)
