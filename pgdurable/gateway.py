@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pgdurable.engine.hints import Hints
     from pgdurable.engine.intake import Intake
+    from pgdurable.engine.listener import Listener
     from pgdurable.engine.registry import Registry, Target
     from pgdurable.engine.results import Results
     from pgdurable.store.lane import Lane
@@ -46,7 +47,14 @@ class Gateway:
     """Implements the ingress's ``Engine``."""
 
     def __init__(
-        self, process: UUID, lane: Lane, registry: Registry, intake: Intake, results: Results, hints: Hints
+        self,
+        process: UUID,
+        lane: Lane,
+        registry: Registry,
+        intake: Intake,
+        results: Results,
+        hints: Hints,
+        listener: Listener,
     ) -> None:
         self._process = process
         self._lane = lane
@@ -54,12 +62,13 @@ class Gateway:
         self._intake = intake
         self._results = results
         self._hints = hints
+        self._listener = listener
         self._infos: dict[tuple[str, str], tuple[Target, port.HandlerInfo]] = {}
 
     @property
     def ready(self) -> bool:
-        """Whether requests can be taken at all."""
-        return True
+        """Whether requests can be taken: while the listening connection is away, so is the database."""
+        return not self._listener.deaf
 
     # -- names ---------------------------------------------------------------------------------------------
 
@@ -214,7 +223,7 @@ def _info(target: Target) -> port.HandlerInfo:
         service_type=target.service_type.value,
         handler_type=manifest.handler_type.value,
         public=target.public,
-        input_required=None,
+        input_required=manifest.input is not None and manifest.input.required,
         input_content_type=None if manifest.input is None else manifest.input.content_type,
         output_content_type=manifest.output.content_type,
     )

@@ -154,7 +154,9 @@ class Node:
             self._timers.expect,
         )
         self._server: IngressServer | None = None
-        self.gateway = Gateway(self.id, upkeep_lane, self._registry, self._intake, self._results, self._hints)
+        self.gateway = Gateway(
+            self.id, upkeep_lane, self._registry, self._intake, self._results, self._hints, self._listener
+        )
         if self._ingress_address is not None:
             address = self._ingress_address
             self._server = IngressServer(create_app(self.gateway), address.host, address.port)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from pgdurable.ingress.port import Engine, HandlerInfo
 
+KEY_LIMIT = 1024
+"""Bytes of a key: it is part of primary keys, and PostgreSQL indexes no more than 2.7 KB together."""
+
 _EXPECTED = ("/:service-name/:handler", "/:object-name/:object-key/:handler")
 
 
@@ -45,6 +48,8 @@ def decode_key(segment: str, part: str = "key") -> str:
         except UnicodeDecodeError as error:
             raise errors.undecodable(part, f"not UTF-8 ({error.reason})") from None
     check_text(segment, part)
+    if len(segment.encode()) > KEY_LIMIT:
+        raise errors.bad_text(part, f"it is longer than {KEY_LIMIT} bytes")
     return segment
 
 

@@ -104,6 +104,11 @@ class Handler:
     def writes_state(self) -> bool:
         return self.type in (HandlerType.EXCLUSIVE, HandlerType.WORKFLOW)
 
+    @property
+    def needs_input(self) -> bool:
+        """Whether an empty body cannot be its argument."""
+        return self.takes_input and not _accepts_none(self.input.type_hint)
+
     def target(self, key: str | None) -> str:
         return f"{self.service}/{self.name}" if key is None else f"{self.service}/{key}/{self.name}"
 
@@ -114,7 +119,7 @@ class Handler:
             value = self.input.serde.deserialize(body)
         except (SerdeError, ValueError, TypeError) as error:
             raise TerminalError(f"the input of {self.service}/{self.name} is {error}", 400) from error
-        if value is None and not body and not _accepts_none(self.input.type_hint):
+        if value is None and not body and self.needs_input:
             raise TerminalError(
                 f"{self.service}/{self.name} needs an input, {_spell(self.input.type_hint)}, but got none",
                 400,

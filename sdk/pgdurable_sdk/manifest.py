@@ -37,6 +37,8 @@ class OptionsManifest(Struct, omit_defaults=True, kw_only=True):
 class ContentManifest(Struct, omit_defaults=True):
     content_type: str
     json_schema: dict[str, Any] | None = None
+    required: bool = False
+    """Of an input: an empty body does not fit its type."""
 
 
 class HandlerManifest(Struct, omit_defaults=True, kw_only=True):
@@ -68,7 +70,7 @@ def describe_handler(handler: Handler) -> HandlerManifest:
         handler_type=handler.type,
         public=not options.ingress_private,
         documentation=handler.documentation,
-        input=_content(handler.input) if handler.takes_input else None,
+        input=_content(handler.input, required=handler.needs_input) if handler.takes_input else None,
         output=_content(handler.output),
         options=describe_options(options),
     )
@@ -88,8 +90,8 @@ def describe_options(options: Options) -> OptionsManifest:
     )
 
 
-def _content(content: Content) -> ContentManifest:
-    return ContentManifest(content.content_type, json_schema(content.type_hint))
+def _content(content: Content, *, required: bool = False) -> ContentManifest:
+    return ContentManifest(content.content_type, json_schema(content.type_hint), required)
 
 
 def _retry(policy: InvocationRetryPolicy | None) -> RetryManifest | None:

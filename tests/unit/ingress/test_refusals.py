@@ -51,6 +51,7 @@ def refused(response: httpx.Response, status: int, message: str) -> None:
         ("/Counter/%FF/add", 400, "cannot decode key: not UTF-8"),
         ("/Counter/%ED%A0%80/add", 400, "cannot decode key: not UTF-8"),
         ("/Counter/a%00b/add", 400, "bad key: it contains a NUL character"),
+        (f"/Counter/{'k' * 1025}/add", 400, "bad key: it is longer than 1024 bytes"),
         ("/Greeter/greet?delay=5s", 400, "cannot use the delay query parameter with calls"),
         ("/Greeter/greet?limit-key=a", 400, "limit key"),
         ("/Greeter/greet/send?delay=soon", 400, "bad delay query parameter"),

@@ -107,12 +107,26 @@ def test_the_manifest_says_it_all() -> None:
                             }
                         },
                     },
+                    "required": True,
                 },
                 "output": {"content_type": "application/json", "json_schema": {"type": "boolean"}},
                 "options": {"journal_retention": 172800.0, "inactivity_timeout": 5.0},
             }
         ],
     }
+
+
+def test_an_input_that_may_be_none_is_not_required() -> None:
+    service = Service("Notes")
+
+    @service.handler()
+    async def note(ctx: Context, text: str | None) -> None: ...
+
+    @service.handler()
+    async def anything(ctx: Context, value: Any) -> None: ...
+
+    inputs = [handler.input for handler in service.manifest().handlers]
+    assert [found is not None and found.required for found in inputs] == [False, False]
 
 
 def test_a_handler_without_argument_has_no_input() -> None:
