@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from pgdurable.engine.hints import Hints
     from pgdurable.engine.intake import Intake
-    from pgdurable.engine.listener import Listener
     from pgdurable.engine.registry import Registry, Target
     from pgdurable.engine.results import Results
     from pgdurable.store.lane import Lane
+    from pgdurable.store.listener import Listener
     from pgdurable.store.rows import AdmissionRow
 
 

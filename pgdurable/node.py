@@ -16,9 +16,8 @@ import msgspec
 from pgdurable.config import Settings
 from pgdurable.engine.hints import Hints
 from pgdurable.engine.intake import Intake
-from pgdurable.engine.listener import Listener
 from pgdurable.engine.maintenance import Maintenance
-from pgdurable.engine.notifier import CHANNEL, Notifier
+from pgdurable.engine.notifier import Notifier
 from pgdurable.engine.registry import Registry
 from pgdurable.engine.results import Results
 from pgdurable.engine.timers import Timers
@@ -26,7 +25,9 @@ from pgdurable.engine.worker import Worker
 from pgdurable.gateway import Gateway
 from pgdurable.ingress import IngressServer, create_app
 from pgdurable.store import verbs
+from pgdurable.store.channels import COMMON
 from pgdurable.store.lane import FLEETING, Lane
+from pgdurable.store.listener import Listener
 from pgdurable.store.verbs import NO_CAPACITY
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class Node:
         if self._services:
             manifests = msgspec.json.encode([service.manifest() for service in self._services]).decode()
             await verbs.register(self._registry_lane, self.deployment_id, self.name, "{}", manifests)
-            self._notifier.send(CHANNEL, "registry")
+            self._notifier.send(COMMON, "registry")
 
     def _spawn(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._watched(loop))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from pgdurable.engine.notifier import CHANNEL, channel_of
+from pgdurable.store.channels import COMMON, channel_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ class Hints:
         if self.worker is not None and self.worker.serves(route) and self.worker.has_room:
             self._wake_claimer()
         else:
-            self._notifier.send(CHANNEL, f"route {route}")
+            self._notifier.send(COMMON, f"route {route}")
 
     def deliver(self, rows: Iterable[NotificationRow]) -> None:
         """Notifications that a verb called by this process delivered."""

@@ -15,18 +15,11 @@ from pgdurable.store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from uuid import UUID
 
     from pgdurable.store.lane import Lane
 
-CHANNEL: Final = "pgdurable"
 PAYLOAD_LIMIT: Final = 7900  # PostgreSQL allows 8000 bytes
 PAUSE: Final = 0.005
-
-
-def channel_of(process: UUID) -> str:
-    """The channel on which one process listens."""
-    return f"{CHANNEL}_{process.hex}"
 
 
 class Notifier:

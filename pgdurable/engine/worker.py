@@ -18,11 +18,11 @@ from pgdurable.engine.absent import absent
 from pgdurable.engine.attempt import Attempt, start_of
 from pgdurable.engine.claimer import Claimer
 from pgdurable.engine.committer import Committer
-from pgdurable.engine.heart import Heart
 from pgdurable.engine.missing import Missing
 from pgdurable.engine.outcome import ending_row
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
+from pgdurable.store.heart import Heart
 from pgdurable.store.lane import Lane
 from pgdurable.store.rows import EndingRow
 from pgdurable.store.verbs import NO_CAPACITY, Capacity
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from pgdurable.config import Settings
     from pgdurable.engine.batch import Batch
     from pgdurable.engine.hints import Hints
-    from pgdurable.engine.listener import Listener
     from pgdurable.engine.registry import Registry
     from pgdurable.engine.results import Results
     from pgdurable.engine.timers import Timers
+    from pgdurable.store.listener import Listener
     from pgdurable.store.rows import Applied, NotificationRow, StartRow, SubmissionRow
     from pgdurable_sdk.handler import Handler
     from pgdurable_sdk.port import Ending

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
-from pgdurable.engine.heart import Heart
+from pgdurable.store.heart import Heart
 
 NOWHERE = "postgresql://127.0.0.1:1/nowhere"
 

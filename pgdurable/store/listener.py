@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from pgdurable.engine.notifier import CHANNEL, channel_of
+from pgdurable.store.channels import COMMON, channel_of
 from pgdurable.store.errors import Unavailable
 from pgdurable.store.lane import BROKEN, connect
 
@@ -36,7 +36,7 @@ class Listener:
         self, dsn: str, process: UUID, heard: Callable[[str], None], returned: Callable[[], None]
     ) -> None:
         self._dsn = dsn
-        self._channels = [CHANNEL, channel_of(process)]
+        self._channels = [COMMON, channel_of(process)]
         self._heard = heard
         self._returned = returned
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
