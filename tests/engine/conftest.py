@@ -42,7 +42,7 @@ class Engine:
         ingress: bool = False,
         mute: bool = False,
         dsn: str | None = None,
-        **settings: Any,
+        settings: dict[str, Any] | None = None,
     ) -> Process:
         """A process that serves ``app`` (a file in apps/), HTTP, or both; it is not ready yet."""
         process = self._nursery.begin(
@@ -52,16 +52,16 @@ class Engine:
             port=free_port() if ingress else None,
             mute=mute,
             ledger=self.ledger.path,
-            settings=settings,
+            settings=settings or {},
         )
         self.processes.append(process)
         return process
 
     async def worker(self, app: str, **settings: Any) -> Process:
-        return await self.begin(app, **settings).ready()
+        return await self.begin(app, settings=settings).ready()
 
     async def workers(self, number: int, app: str, **settings: Any) -> list[Process]:
-        begun = [self.begin(app, **settings) for _ in range(number)]
+        begun = [self.begin(app, settings=settings) for _ in range(number)]
         return [await process.ready() for process in begun]
 
     async def client(self, **settings: Any) -> Client:

@@ -34,6 +34,13 @@ class Database:
         self._connection: psycopg.Connection | None = None
 
     def rows(self, query: str, *args: Any) -> list[tuple[Any, ...]]:
+        try:
+            return self._rows(query, *args)
+        except psycopg.OperationalError:
+            # PostgreSQL was restarted since the last question.
+            return self._rows(query, *args)
+
+    def _rows(self, query: str, *args: Any) -> list[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self.dsn, autocommit=True, options=SEARCH_PATH)
         return self._connection.execute(query.encode(), args or None).fetchall()
@@ -118,7 +125,7 @@ class Database:
 
         def look() -> bool:
             assert (failed := self.failed_attempts()) == [], failed[:3]
-            return self.value("select count(*) from invocation where status <> 'completed'") == 0
+            return bool(self.value("select count(*) = 0 from invocation where status <> 'completed'"))
 
         await until(look, within, lambda: f"everything completed, but {self.unfinished()[:20]}")
 

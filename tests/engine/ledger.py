@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,25 @@ if TYPE_CHECKING:
 
 VARIABLE = "PGDURABLE_TEST_LEDGER"
 
+BEGAN: ContextVar[float] = ContextVar("began", default=0.0)
+"""When the attempt began that a line comes from, as far as its handler says so."""
+
 
 def note(kind: str, **what: Any) -> None:
     """Append a line. For handlers: the file is the one that the process was started with."""
-    line = json.dumps({"kind": kind, "pid": os.getpid(), "at": time.time()} | what) + "\n"
+    head = {"kind": kind, "pid": os.getpid(), "at": time.time(), "began": BEGAN.get()}
+    line = json.dumps(head | what) + "\n"
     file = os.open(os.environ[VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(file, line.encode())
     finally:
         os.close(file)
+
+
+def begin(kind: str, **what: Any) -> None:
+    """The first line of an attempt."""
+    BEGAN.set(time.time())
+    note(kind, **what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class Line:
     pid: int
     at: float
     """Seconds since 1970, on the one clock of this machine."""
+    began: float
     what: dict[str, Any]
 
     def __getitem__(self, name: str) -> Any:
@@ -60,4 +72,4 @@ class Ledger:
 
 def read(text: str) -> Line:
     fields = json.loads(text)
-    return Line(fields.pop("kind"), fields.pop("pid"), fields.pop("at"), fields)
+    return Line(fields.pop("kind"), fields.pop("pid"), fields.pop("at"), fields.pop("began"), fields)

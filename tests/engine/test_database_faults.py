@@ -1,10 +1,11 @@
-"""PostgreSQL goes away, whole or a connection at a time: nothing is lost, nobody is charged, work goes on soon."""
+"""PostgreSQL goes away, whole or by connections: nothing is lost, nobody is charged, all goes on soon."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -76,6 +77,10 @@ async def test_connections_are_terminated_at_random(engine: Engine) -> None:
     check(engine.database, engine.ledger, programs.expected)
 
 
+def has_another_heart(engine: Engine, gone: int) -> bool:
+    return any(name == "pgdurable heart" and pid != gone for pid, name, *_ in engine.database.backends())
+
+
 @pytest.mark.slow
 async def test_a_worker_that_lost_its_presence_is_not_taken_for_dead(engine: Engine) -> None:
     worker = await engine.worker("basic.py")
@@ -84,12 +89,6 @@ async def test_a_worker_that_lost_its_presence_is_not_taken_for_dead(engine: Eng
     for _ in range(3):
         (heart,) = [pid for pid, name, *_ in engine.database.backends() if name == "pgdurable heart"]
         engine.database.terminate(heart)
-        await until(
-            lambda gone=heart: any(
-                name == "pgdurable heart" and pid != gone for pid, name, *_ in engine.database.backends()
-            ),
-            2,
-            "a new connection for the heart",
-        )
+        await until(partial(has_another_heart, engine, heart), 2, "a new connection for the heart")
     assert engine.database.rows("select id from worker") == [incarnation]
     assert "starting over" not in worker.log

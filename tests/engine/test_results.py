@@ -36,7 +36,7 @@ async def test_a_result_is_announced_not_found_by_polling(engine: Engine) -> Non
 async def test_without_notifications_polling_finds_everything(engine: Engine) -> None:
     quick = {"poll": 0.2, "result_poll": 0.2, "missing_poll": 0.2}
     for _ in range(2):
-        await engine.begin("basic.py", mute=True, **quick).ready()
+        await engine.begin("basic.py", mute=True, settings=quick).ready()
     client = await engine.client(**quick)
     client.node._notifier.send = lambda channel, line: None  # type: ignore[method-assign]  # pyright: ignore
     parts = [{"handler": "greet", "argument": '"Mary"'}, {"handler": "add", "argument": "2", "key": "k"}]

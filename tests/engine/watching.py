@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
 LOOK_AGAIN = 0.01
 
 
-async def until(
-    look: Callable[[], T | Awaitable[T]], within: float, otherwise: Callable[[], object] | str
-) -> T:
-    """What ``look`` gives once it is true. ``otherwise`` says what to complain of."""
+async def until(look: Callable[[], T | None], within: float, otherwise: Callable[[], object] | str) -> T:
+    """What ``look`` gives once it is true. ``otherwise`` says what was waited for, in vain."""
     deadline = time.monotonic() + within
-    while True:
-        seen = look()
-        found: T = await seen if inspect.isawaitable(seen) else seen
-        if found:
-            return found
+    while not (seen := look()):
         if time.monotonic() > deadline:
             complaint = otherwise if isinstance(otherwise, str) else otherwise()
             raise AssertionError(f"not within {within:g} s: {complaint}")
         await asyncio.sleep(LOOK_AGAIN)
+    return seen

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 import pgdurable
 from pgdurable import Context, ObjectContext, Service, VirtualObject
-from tests.engine.ledger import note
+from tests.engine.ledger import begin, note
 
 Command = list[Any]
 
@@ -33,7 +33,7 @@ counter = VirtualObject("Tally")
 @programs.handler()
 async def run(ctx: Context, program: list[Command]) -> list[Any]:
     """What its steps gave, in order."""
-    note("attempt", id=ctx.request().id)
+    begin("attempt", id=ctx.request().id)
     return [await perform(ctx, command, f"{number}") for number, command in enumerate(program)]
 
 
@@ -46,16 +46,15 @@ async def perform(ctx: Context, command: Command, name: str) -> Any:
             ctx.object_send(add, key, amount, send_delay=timedelta(seconds=seconds))
             return None
         case ["all", *commands]:
-            futures = [future_of(ctx, inner, f"{name}.{number}") for number, inner in enumerate(commands)]
+            futures: list[Any] = [
+                future_of(ctx, inner, f"{name}.{number}") for number, inner in enumerate(commands)
+            ]
             await pgdurable.gather(*futures)
-            return [await future for future in futures]
+            results: list[Any] = [await future for future in futures]
+            return results
         case ["race", seconds]:
             step, timer = future_of(ctx, ["step"], name), ctx.sleep(timedelta(seconds=seconds))
-            match await pgdurable.select(step=step, timer=timer):
-                case ["step", value]:
-                    return value
-                case _:
-                    return "timer"
+            return (await pgdurable.select(step=step, timer=timer))[0]
         case _:
             return await future_of(ctx, command, name)
 
@@ -86,7 +85,7 @@ async def step(id: str, name: str, seconds: float) -> str:
 @counter.handler()
 async def add(ctx: ObjectContext, amount: int) -> int:
     id = ctx.request().id
-    note("begin", id=id, key=ctx.key(), amount=amount)
+    begin("begin", id=id, key=ctx.key(), amount=amount)
     count = (await ctx.get("count", type_hint=int) or 0) + amount
     await asyncio.sleep(0)
     ctx.set("count", count)

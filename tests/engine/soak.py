@@ -1,0 +1,186 @@
+"""Faults for as long as one likes: python -m tests.engine.soak --seconds 600 --seed 7
+
+Rounds of a few seconds each. In a round programs are submitted all the time while workers are killed, frozen
+and replaced, connections are cut and PostgreSQL is restarted; then the faults end, everything has to
+complete, and what the database says is compared with what the ledger says. It stops at the first difference
+and leaves the folder with the logs behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdurable.embedded import EmbeddedPostgres
+from pgdurable.store.migrate import migrate
+from tests.engine.conftest import Engine
+from tests.engine.processes import Nursery, Process
+from tests.engine.programs import Lapses, Programs, check
+from tests.engine.watching import until
+from tests.fixtures.postgres import SETTINGS as POSTGRES
+from tests.fixtures.postgres import free_port
+
+if TYPE_CHECKING:
+    from tests.engine.clients import Client
+    from tests.fixtures.postgres import Server
+
+LEASE = 1.5
+SETTINGS = {"lease": LEASE, "reap": 0.3, "drain": 0.5}
+WORKERS = 3
+ROUND_SECONDS = 6.0
+HEAL_SECONDS = 40.0
+
+
+class Soak:
+    """One engine on one server, round after round."""
+
+    def __init__(self, engine: Engine, server: Server, seed: int, faults: list[str]) -> None:
+        self.engine = engine
+        self.server = server
+        self.programs = Programs(seed)
+        self.random = random.Random(seed + 1)
+        self.faults = faults
+        self.done: Counter[str] = Counter()
+        self.lapses = Lapses()
+        self.workers: list[Process] = []
+        self.frozen: list[tuple[Process, float]] = []
+
+    async def start(self) -> None:
+        self.workers = await self.engine.workers(WORKERS, "programs.py", **SETTINGS)
+        self.client = await self.engine.client(submit_patience=60.0)
+
+    async def round(self, number: int) -> None:
+        began = time.monotonic()
+        submitting = asyncio.create_task(self._submit(self.client))
+        while time.monotonic() - began < ROUND_SECONDS:
+            await asyncio.sleep(self.random.expovariate(4.0))
+            await self._fault(self.random.choice(self.faults))
+        submitting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await submitting
+        await self._heal()
+        healing = time.monotonic()
+        await self.engine.database.finishes(HEAL_SECONDS)
+        healed = time.monotonic() - healing
+        check(self.engine.database, self.engine.ledger, self.programs.expected, self.lapses)
+        completed = self.engine.database.value("select count(*) from invocation")
+        say(f"round {number}: {completed} invocations, healed in {healed:.1f} s, {dict(self.done)}")
+
+    async def _submit(self, client: Client) -> None:
+        """Programs, one after the other; what was made is also submitted."""
+        while True:
+            program = self.programs.make()
+            await asyncio.shield(client.send("Programs", "run", program))
+            await asyncio.sleep(self.random.uniform(0, 0.05))
+
+    async def _fault(self, kind: str) -> None:
+        self.done[kind] += 1
+        match kind:
+            case "kill":
+                self._take_worker().kill()
+                self._add_worker()
+            case "stop":
+                self._take_worker().terminate()
+                self._add_worker()
+            case "freeze":
+                if len(self.frozen) < WORKERS:
+                    worker = self._take_worker()
+                    worker.freeze()
+                    self.frozen.append((worker, time.time()))
+                self._add_worker()
+            case "thaw":
+                if self.frozen and self._taken_for_dead(self.frozen[0][0]):
+                    self._thaw()
+            case "cut":
+                backends = self.engine.database.backends()
+                if backends:
+                    self.engine.database.terminate(self.random.choice(backends)[0])
+            case "restart":
+                await asyncio.to_thread(self.server.stop, self.random.choice(["fast", "immediate"]))
+                await asyncio.to_thread(self.server.start)
+            case _:
+                raise AssertionError(f"no such fault: {kind}")
+
+    async def _heal(self) -> None:
+        while self.frozen:
+            worker = self.frozen[0][0]
+            await until(partial(self._taken_for_dead, worker), 20, "a frozen worker is taken for dead")
+            self._thaw()
+        # A frozen one joins the others again when it is thawed: end those that are too many.
+        while len(self.workers) > WORKERS:
+            self._take_worker().kill()
+
+    def _taken_for_dead(self, worker: Process) -> bool:
+        return not self.engine.database.rows("select from worker where name like %s", f"%:{worker.pid}")
+
+    def _thaw(self) -> None:
+        worker, since = self.frozen.pop(0)
+        self.lapses.add(worker.pid, since, time.time())
+        worker.thaw()
+        self.workers.append(worker)
+
+    def _take_worker(self) -> Process:
+        return self.workers.pop(self.random.randrange(len(self.workers)))
+
+    def _add_worker(self) -> None:
+        while len(self.workers) < WORKERS:
+            self.workers.append(self.engine.begin("programs.py", settings=SETTINGS))
+
+
+def say(text: str) -> None:
+    print(time.strftime("%H:%M:%S"), text, flush=True)  # noqa: T201 (a command)
+
+
+async def run(seconds: float, seed: int, faults: list[str], folder: Path) -> None:
+    server = EmbeddedPostgres(folder / "server", version=18, port=free_port(), settings=POSTGRES)
+    server.start()
+    try:
+        migrate(server.dsn())
+        with Nursery() as nursery:
+            engine = Engine(nursery, folder, server.dsn())
+            try:
+                soak = Soak(engine, server, seed, faults)
+                await soak.start()
+                end, number = time.monotonic() + seconds, 1
+                while time.monotonic() < end:
+                    await soak.round(number)
+                    number += 1
+            finally:
+                await engine.close()
+    finally:
+        server.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=random.randrange(1, 10**6))
+    parser.add_argument("--faults", default="kill,kill,stop,freeze,thaw,cut,cut,cut,restart")
+    options = parser.parse_args()
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="pgdurable-soak-", dir=memory if memory.is_dir() else None))
+    say(f"seed {options.seed}, in {folder}")
+    try:
+        asyncio.run(run(options.seconds, options.seed, options.faults.split(","), folder))
+    except AssertionError as error:
+        say(f"FAILED with --seed {options.seed}: {str(error)[:2000]}")
+        say(f"logs and ledger: {folder}")
+        sys.exit(1)
+    shutil.rmtree(folder)
+    say("all rounds hold")
+
+
+if __name__ == "__main__":
+    main()
