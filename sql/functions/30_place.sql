@@ -22,9 +22,9 @@ as $$
         coalesce(state.eager, true)
     )::pgdurable_engine.start order by ids.ordinality)
     from unnest(p_ids) with ordinality ids (id, ordinality)
-    join pgdurable_engine.invocation i on i.id = ids.id
-    join pgdurable_engine.running r on r.id = ids.id
-    left join pgdurable_engine.failure f on f.id = ids.id
+    join pgdurable_engine.invocation i on i.id = any (array[ids.id])
+    join pgdurable_engine.running r on r.id = any (array[ids.id])
+    left join pgdurable_engine.failure f on f.id = any (array[ids.id])
     left join lateral (
         select coalesce(sum(octet_length(s.value)), 0) <= 1048576 as eager
         from pgdurable_engine.state s where s.service = i.service and s.key = i.key
@@ -44,7 +44,7 @@ begin
         with mine as (
             select ids.id, ids.ordinality
             from unnest(p_ids) with ordinality ids (id, ordinality)
-            join pgdurable_engine.invocation i on i.id = ids.id
+            join pgdurable_engine.invocation i on i.id = any (array[ids.id])
             where i.service = any (p_routes)
             order by ids.ordinality
             limit p_room
@@ -60,7 +60,7 @@ begin
             insert into pgdurable_engine.ready (route, since, id)
             select i.service, p_now, i.id
             from unnest(p_ids) with ordinality ids (id, ordinality)
-            join pgdurable_engine.invocation i on i.id = ids.id
+            join pgdurable_engine.invocation i on i.id = any (array[ids.id])
             where taken is null or i.id <> all (taken)
             order by ids.ordinality
             returning route

@@ -16,11 +16,11 @@ begin
     -- Locked, or of two that come at once the second would expire what the first has just admitted.
     perform pgdurable_engine.expire(array(
         select i.id
-        from unnest(p_new) s
-        join pgdurable_engine.invocation i on i.id = s.id
-        where i.status = 'completed' and i.completed_at + make_interval(secs => i.retention) <= p_now
+        from pgdurable_engine.invocation i
+        where i.id = any (array(select s.id from unnest(p_new) s))
+            and i.status = 'completed' and i.completed_at + make_interval(secs => i.retention) <= p_now
         order by i.id
-        for update of i
+        for update
     ));
 
     -- What is there already, or comes twice, is not new.
@@ -34,7 +34,7 @@ begin
                     n.caller_id, n.caller_index, n.origin, n.retention, n.journal_retention, n.trace_parent
                 )::pgdurable_engine.submission as new
             from unnest(p_new) with ordinality n
-            where not exists (select from pgdurable_engine.invocation i where i.id = n.id)
+            where (select true from pgdurable_engine.invocation i where i.id = n.id) is null
             order by n.id, n.ordinality
         ) s
         order by s.ordinality
@@ -118,7 +118,7 @@ begin
     with due as (
         select i.id, i.service, i.key, i.handler_type, ids.ordinality
         from unnest(p_ids) with ordinality ids (id, ordinality)
-        join pgdurable_engine.invocation i on i.id = ids.id
+        join pgdurable_engine.invocation i on i.id = any (array[ids.id])
         where i.status = 'scheduled'
     ), holders as (
         insert into pgdurable_engine.key_holder (service, key, id)
@@ -135,7 +135,7 @@ begin
             inboxed_at = case when d.handler_type = 'exclusive' and h.id is null then p_now end,
             modified_at = p_now
         from due d left join holders h on h.id = d.id
-        where i.id = d.id
+        where i.id = any (array[d.id])
         returning i.id, i.status
     ), waiting as (
         insert into pgdurable_engine.inbox (service, key, seq, id, created_at)

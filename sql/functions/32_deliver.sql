@@ -28,7 +28,7 @@ begin
                 when i.status = 'paused' then n.type = 31743 and n.index = 1
             end as wakes
         from unnest(p_notices) with ordinality n
-        join pgdurable_engine.invocation i on i.id = n.id
+        join pgdurable_engine.invocation i on i.id = any (array[n.id])
         where i.status <> 'completed'
     ), appended as (
         insert into pgdurable_engine.notification (id, seq, type, index, name, outcome, value, appended_at)
@@ -43,7 +43,7 @@ begin
         from (
             select x.id, max(x.seq) as last, bool_or(x.wakes) as wakes from numbered x group by x.id
         ) n
-        where i.id = n.id
+        where i.id = any (array[n.id])
         returning i.id, n.wakes
     )
     select

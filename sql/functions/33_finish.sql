@@ -17,8 +17,8 @@ begin
         set status = 'completed', outcome = f.outcome, awaiting = null, modified_at = p_now, completed_at = p_now,
             running_at = coalesce(i.running_at, r.started_at)
         from (select * from unnest(p_finished) u order by u.id) f
-        left join pgdurable_engine.running r on r.id = f.id
-        where i.id = f.id and i.status <> 'completed'
+        left join pgdurable_engine.running r on r.id = any (array[f.id])
+        where i.id = any (array[f.id]) and i.status <> 'completed'
         returning i.id, i.handler_type, i.key, i.caller_id, i.caller_index, i.origin, i.retention, i.journal_retention,
             i.idempotency_key,
             coalesce(f.index, (select max(j.index) + 1 from pgdurable_engine.journal j where j.id = i.id)) as index,
@@ -38,7 +38,7 @@ begin
         where d.idempotency_key is not null or d.handler_type = 'workflow'
         on conflict do nothing
     ), told as (
-        delete from pgdurable_engine.waiter w using done d where w.id = d.id
+        delete from pgdurable_engine.waiter w using done d where w.id = any (array[d.id])
         returning w.id, w.waiter_id, w.waiter_index, w.waiter_type, w.origin, d.outcome, d.value
     )
     select
@@ -85,7 +85,7 @@ begin
     with released as (
         select i.service, i.key, i.id
         from pgdurable_engine.invocation i
-        join pgdurable_engine.key_holder h on h.service = i.service and h.key = i.key and h.id = i.id
+        join pgdurable_engine.key_holder h on h.service = any (array[i.service]) and h.key = i.key and h.id = i.id
         where i.id = any (p_ids) and i.handler_type = 'exclusive'
     ), heads as (
         select r.service, r.key, x.seq, x.id
@@ -98,17 +98,17 @@ begin
         ) x on true
     ), popped as (
         delete from pgdurable_engine.inbox b using heads n
-        where b.service = n.service and b.key = n.key and b.seq = n.seq
+        where b.service = any (array[n.service]) and b.key = n.key and b.seq = n.seq
     ), freed as (
         delete from pgdurable_engine.key_holder h using heads n
-        where h.service = n.service and h.key = n.key and n.id is null
+        where h.service = any (array[n.service]) and h.key = n.key and n.id is null
     ), held as (
         update pgdurable_engine.key_holder h set id = n.id from heads n
-        where h.service = n.service and h.key = n.key and n.id is not null
+        where h.service = any (array[n.service]) and h.key = n.key and n.id is not null
     ), invoked as (
         update pgdurable_engine.invocation i set status = 'invoked', modified_at = p_now
         from (select h.id from heads h where h.id is not null order by h.id) n
-        where i.id = n.id
+        where i.id = any (array[n.id])
         returning i.id
     )
     select array_agg(i.id) into v_promoted from invoked i;

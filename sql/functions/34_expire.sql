@@ -25,11 +25,11 @@ begin
     -- A workflow's state and promises live as long as its run.
     if v_workflows is not null then
         delete from pgdurable_engine.state s using unnest(v_workflows) w
-        where s.service = w.service and s.key = w.key;
+        where s.service = any (array[w.service]) and s.key = w.key;
         delete from pgdurable_engine.promise p using unnest(v_workflows) w
-        where p.service = w.service and p.key = w.key;
+        where p.service = any (array[w.service]) and p.key = w.key;
         delete from pgdurable_engine.promise_waiter p using unnest(v_workflows) w
-        where p.service = w.service and p.key = w.key;
+        where p.service = any (array[w.service]) and p.key = w.key;
     end if;
     return v_gone;
 end $$;
@@ -57,8 +57,8 @@ as $$
 begin
     delete from pgdurable_engine.timer t using pgdurable_engine.journal j
     where j.id = any (p_ids) and j.type = 1036
-        and t.fire_at = j.wake_at and t.id = j.id and t.index = j.index;
+        and t.fire_at = any (array[j.wake_at]) and t.id = j.id and t.index = j.index;
     delete from pgdurable_engine.timer t using pgdurable_engine.invocation i
     where i.id = any (p_ids) and i.start_at is not null
-        and t.fire_at = i.start_at and t.id = i.id and t.index = 0;
+        and t.fire_at = any (array[i.start_at]) and t.id = i.id and t.index = 0;
 end $$;

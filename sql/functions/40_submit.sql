@@ -60,7 +60,7 @@ begin
     insert into pgdurable_engine.waiter (id, origin)
     select distinct s.id, s.origin
     from unnest(p_new) s
-    join pgdurable_engine.invocation i on i.id = s.id
+    join pgdurable_engine.invocation i on i.id = any (array[s.id])
     where s.origin is not null and s.id <> all (p_admitted) and i.status <> 'completed';
 
     return array(
@@ -85,7 +85,7 @@ language sql stable
 as $$
     select i.id, j.outcome, j.value
     from (select distinct u as id from unnest(p_ids) u) ids
-    join pgdurable_engine.invocation i on i.id = ids.id
+    join pgdurable_engine.invocation i on i.id = any (array[ids.id])
     join lateral (
         select x.outcome, x.value from pgdurable_engine.journal x where x.id = i.id order by x.index desc limit 1
     ) j on true

@@ -27,7 +27,7 @@ begin
         select h.route, h.since, h.id from heads h order by h.since, h.id limit p_room
     ), taken as (
         delete from pgdurable_engine.ready x using chosen c
-        where x.route = c.route and x.since = c.since and x.id = c.id
+        where x.route = any (array[c.route]) and x.since = c.since and x.id = c.id
         returning x.id, x.since
     ), leased as (
         insert into pgdurable_engine.running (id, owner, attempt, started_at)
@@ -48,6 +48,6 @@ language sql stable
 as $$
     select n.*
     from unnest(p_ids, p_seqs) a (id, seq)
-    join pgdurable_engine.notification n on n.id = a.id and n.seq > a.seq
+    join pgdurable_engine.notification n on n.id = any (array[a.id]) and n.seq > a.seq
     order by n.id, n.seq
 $$;

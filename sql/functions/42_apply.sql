@@ -41,7 +41,7 @@ begin
 
     select array_agg(l.id) into fenced
     from unnest(p_leases) l
-    left join pgdurable_engine.running r on r.id = l.id and r.owner = p_worker and r.attempt = l.attempt
+    left join pgdurable_engine.running r on r.id = any (array[l.id]) and r.owner = p_worker and r.attempt = l.attempt
     where r.id is null;
     if fenced is not null then
         p_entries := array(select x from unnest(p_entries) x where x.id <> all (fenced));
@@ -61,7 +61,7 @@ begin
             ) || array(
                 select pgdurable_engine.key_lock(i.service, i.key)
                 from unnest(p_endings) e
-                join pgdurable_engine.invocation i on i.id = e.id
+                join pgdurable_engine.invocation i on i.id = any (array[e.id])
                 where e.type = 'complete' and i.handler_type = 'exclusive'
             )
         );
@@ -116,10 +116,10 @@ begin
                 union all
                 select n.id from unnest(v_notices) n
                 union all
-                select i.caller_id from unnest(v_finished) f join pgdurable_engine.invocation i on i.id = f.id
+                select i.caller_id from unnest(v_finished) f join pgdurable_engine.invocation i on i.id = any (array[f.id])
                 where i.caller_index is not null
                 union all
-                select w.waiter_id from unnest(v_finished) f join pgdurable_engine.waiter w on w.id = f.id
+                select w.waiter_id from unnest(v_finished) f join pgdurable_engine.waiter w on w.id = any (array[f.id])
             )
         );
     end if;
@@ -189,7 +189,7 @@ begin
     ), locked as (
         select i.id, i.status
         from pgdurable_engine.invocation i
-        where i.id in (select c.id from calls c)
+        where i.id = any (array(select c.id from calls c))
         order by i.id
         for no key update
     ), waiting as (
@@ -218,7 +218,7 @@ language plpgsql
 as $$
 begin
     delete from pgdurable_engine.state s using unnest(p_state) w
-    where s.service = w.service and s.key = w.key and (w.name is null or (s.name = w.name and w.value is null));
+    where s.service = any (array[w.service]) and s.key = w.key and (w.name is null or (s.name = w.name and w.value is null));
 
     insert into pgdurable_engine.state (service, key, name, value)
     select w.service, w.key, w.name, w.value from unnest(p_state) w where w.value is not null
@@ -236,7 +236,7 @@ declare
 begin
     select array_agg(e.id order by e.id) into v_runnable
     from unnest(p_endings) e
-    join pgdurable_engine.invocation i on i.id = e.id
+    join pgdurable_engine.invocation i on i.id = any (array[e.id])
     where e.type = 'release' or (e.type = 'suspend' and i.notified > e.seen);
 
     update pgdurable_engine.invocation i
@@ -249,13 +249,15 @@ begin
         running_at = coalesce(i.running_at, r.started_at),
         modified_at = p_now
     from (select * from unnest(p_endings) u where u.type <> 'complete' order by u.id) e
-    join pgdurable_engine.running r on r.id = e.id
-    where i.id = e.id;
+    join pgdurable_engine.running r on r.id = any (array[e.id])
+    where i.id = any (array[e.id]);
 
-    delete from pgdurable_engine.running r using unnest(p_endings) e where r.id = e.id and e.type <> 'complete';
+    delete from pgdurable_engine.running r using unnest(p_endings) e
+    where r.id = any (array[e.id]) and e.type <> 'complete';
 
     -- Progress ends a row of failures.
-    delete from pgdurable_engine.failure f using unnest(p_endings) e where f.id = e.id and e.type = 'suspend';
+    delete from pgdurable_engine.failure f using unnest(p_endings) e
+    where f.id = any (array[e.id]) and e.type = 'suspend';
 
     insert into pgdurable_engine.timer (fire_at, id, index, type)
     select p_now + coalesce(e.delay, '0'), e.id, e.index, 'retry' from unnest(p_endings) e where e.type = 'retry';
@@ -294,6 +296,6 @@ language sql stable
 as $$
     select array_agg(row('notified', r.owner, null, r.id)::pgdurable_engine.hint)
     from (select distinct d.id from unnest(p_delivered) d) d
-    join pgdurable_engine.running r on r.id = d.id
+    join pgdurable_engine.running r on r.id = any (array[d.id])
     where r.owner is distinct from p_worker
 $$;

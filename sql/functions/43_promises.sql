@@ -88,7 +88,7 @@ begin
     with locked as (
         select i.id, i.status
         from pgdurable_engine.invocation i
-        where i.id in (select a.target_id from unnest(p_attaches) a)
+        where i.id = any (array(select a.target_id from unnest(p_attaches) a))
         order by i.id
         for no key update
     ), waiting as (

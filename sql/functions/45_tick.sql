@@ -36,7 +36,7 @@ begin
         for update skip locked
     ), gone as (
         delete from pgdurable_engine.timer t using due d
-        where t.fire_at = d.fire_at and t.id = d.id and t.index = d.index
+        where t.fire_at = any (array[d.fire_at]) and t.id = d.id and t.index = d.index
         returning t.*
     )
     select array_agg(g::pgdurable_engine.timer order by g.fire_at, g.id, g.index) into v_due from gone g;
@@ -45,7 +45,7 @@ begin
     if fired > 0 then
         perform pgdurable_engine.lock_keys(array(
             select pgdurable_engine.key_lock(i.service, i.key)
-            from unnest(v_due) t join pgdurable_engine.invocation i on i.id = t.id
+            from unnest(v_due) t join pgdurable_engine.invocation i on i.id = any (array[t.id])
             where t.type = 'start' and i.handler_type = 'exclusive'
         ));
         perform pgdurable_engine.lock_invocations(array(select t.id from unnest(v_due) t));
@@ -81,8 +81,8 @@ language sql
 as $$
     with due as (
         update pgdurable_engine.failure f set next_retry_at = null
-        from pgdurable_engine.invocation i
-        where f.id = any (p_ids) and f.next_retry_at <= p_now and i.id = f.id and i.status = 'invoked'
+        where f.id = any (p_ids) and f.next_retry_at <= p_now
+            and (select i.status from pgdurable_engine.invocation i where i.id = f.id) = 'invoked'
         returning f.id
     )
     select array_agg(d.id) from due d

@@ -49,7 +49,7 @@ begin
         delete from pgdurable_engine.running r where r.owner = p_worker returning r.id, r.started_at
     ), waiting as (
         insert into pgdurable_engine.ready (route, since, id)
-        select i.service, s.started_at, i.id from stopped s join pgdurable_engine.invocation i on i.id = s.id
+        select i.service, s.started_at, i.id from stopped s join pgdurable_engine.invocation i on i.id = any (array[s.id])
         returning route
     )
     select array_agg(row('route', null, w.route, null)::pgdurable_engine.hint)

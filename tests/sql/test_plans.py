@@ -79,9 +79,6 @@ FILL = """
 """
 
 
-TO_DO = pytest.mark.xfail(strict=False, reason="joins that the planner turns into scans of a whole index")
-
-
 def pinned(dsn: str) -> psycopg.Connection:
     """A connection with the engine's settings, on which no plan was made yet."""
     settings = {name: value for name, value in SESSION.items() if name.startswith(("enable", "jit", "plan"))}
@@ -308,7 +305,7 @@ def test_on_large_tables(large: psycopg.Connection, name: str) -> None:
         large.rollback()
 
 
-@pytest.fixture(scope="module", params=["never vacuumed", pytest.param("vacuumed", marks=TO_DO)])
+@pytest.fixture(scope="module", params=["never vacuumed", "vacuumed"])
 def grown(
     server: Server, template: str, worker_id: str, request: pytest.FixtureRequest
 ) -> Generator[psycopg.Connection]:
