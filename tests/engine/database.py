@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,15 @@ class Database:
         """Of all invocations, completed or not."""
         return [(type_, detail) for type_, detail in self.rows("select type, detail from event")]
 
+    def events(self, id: str) -> list[tuple[str, dict[str, Any]]]:
+        """What happened to it, beside its journal."""
+        return [
+            (type_, json.loads(detail))
+            for type_, detail in self.rows(
+                "select type, detail from event where id = invocation_uuid(%s) order by appended_at", id
+            )
+        ]
+
     async def reaches(self, id: str, *statuses: str, within: float = 10) -> str:
         """Wait for a status."""
 
@@ -172,7 +182,7 @@ class Database:
             (pid, name, state, transaction)
             for pid, name, state, transaction in self.rows(
                 "select pid, application_name, state, xact_start is not null from pg_stat_activity"
-                " where datname = current_database() and application_name like 'pgdurable %%'"
+                " where datname = current_database() and application_name like 'pgdurable %'"
             )
         ]
 

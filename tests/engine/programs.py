@@ -64,7 +64,7 @@ class Programs:
 
 
 class Lapses:
-    """When processes were taken for dead while they were frozen, and what they did as zombies afterwards.
+    """When processes woke up that were taken for dead while they were frozen: what they did as zombies.
 
     A zombie is an attempt that began before, or in the moment when its process woke up.
     """
@@ -72,16 +72,13 @@ class Lapses:
     MOMENT = 0.2
 
     def __init__(self) -> None:
-        self._lapses: list[tuple[int, float, float]] = []
+        self._lapses: list[tuple[int, float]] = []
 
-    def add(self, pid: int, frozen: float, thawed: float) -> None:
-        self._lapses.append((pid, frozen, thawed))
+    def thawed(self, pid: int, at: float) -> None:
+        self._lapses.append((pid, at))
 
     def __contains__(self, line: Line) -> bool:
-        return any(
-            line.pid == pid and line.at >= frozen and line.began <= thawed + self.MOMENT
-            for pid, frozen, thawed in self._lapses
-        )
+        return any(line.pid == pid and line.began - self.MOMENT <= at <= line.at for pid, at in self._lapses)
 
 
 def check(database: Database, ledger: Ledger, expected: Counter[str], lapses: Lapses | None = None) -> None:

@@ -53,7 +53,7 @@ class Soak:
         self.done: Counter[str] = Counter()
         self.lapses = Lapses()
         self.workers: list[Process] = []
-        self.frozen: list[tuple[Process, float]] = []
+        self.frozen: list[Process] = []
 
     async def start(self) -> None:
         self.workers = await self.engine.workers(WORKERS, "programs.py", **SETTINGS)
@@ -96,10 +96,10 @@ class Soak:
                 if len(self.frozen) < WORKERS:
                     worker = self._take_worker()
                     worker.freeze()
-                    self.frozen.append((worker, time.time()))
+                    self.frozen.append(worker)
                 self._add_worker()
             case "thaw":
-                if self.frozen and self._taken_for_dead(self.frozen[0][0]):
+                if self.frozen and self._taken_for_dead(self.frozen[0]):
                     self._thaw()
             case "cut":
                 backends = self.engine.database.backends()
@@ -113,9 +113,12 @@ class Soak:
 
     async def _heal(self) -> None:
         while self.frozen:
-            worker = self.frozen[0][0]
-            await until(partial(self._taken_for_dead, worker), 20, "a frozen worker is taken for dead")
+            await until(
+                partial(self._taken_for_dead, self.frozen[0]), 20, "a frozen worker is taken for dead"
+            )
             self._thaw()
+        self._take_worker().kill()
+        self._add_worker()
         # A frozen one joins the others again when it is thawed: end those that are too many.
         while len(self.workers) > WORKERS:
             self._take_worker().kill()
@@ -124,12 +127,17 @@ class Soak:
         return not self.engine.database.rows("select from worker where name like %s", f"%:{worker.pid}")
 
     def _thaw(self) -> None:
-        worker, since = self.frozen.pop(0)
-        self.lapses.add(worker.pid, since, time.time())
+        worker = self.frozen.pop(0)
+        self.lapses.thawed(worker.pid, time.time())
         worker.thaw()
         self.workers.append(worker)
 
     def _take_worker(self) -> Process:
+        # One that starts while PostgreSQL is away says so and ends, as it should.
+        for worker in [worker for worker in self.workers if worker.exit_code == 1]:
+            assert "ready" not in worker.log, worker.log[-5000:]
+            self.workers.remove(worker)
+        self._add_worker()
         return self.workers.pop(self.random.randrange(len(self.workers)))
 
     def _add_worker(self) -> None:
