@@ -5,6 +5,7 @@ Everything comes from one seed, so that a run can be repeated: the programs exac
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from tests.engine.ledger import Ledger, Line
 
 Program = list[list[Any]]
+
+SEED = int(os.environ.get("PGDURABLE_TEST_SEED", "0")) or random.randrange(1, 10**6)
+
+
+def seeded(turn: int = 0) -> int:
+    """The seed of a test, which is shown where the test fails: set PGDURABLE_TEST_SEED to repeat it."""
+    print(f"PGDURABLE_TEST_SEED={SEED} (turn {turn})")  # noqa: T201
+    return SEED + turn
 
 
 class Programs:
@@ -69,7 +78,7 @@ class Lapses:
     A zombie is an attempt that began before, or in the moment when its process woke up.
     """
 
-    MOMENT = 0.2
+    MOMENT = 0.1  # seconds; the worker's next incarnation begins 0.2 after it has noticed
 
     def __init__(self) -> None:
         self._lapses: list[tuple[int, float]] = []

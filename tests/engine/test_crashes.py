@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.programs import Programs, check
+from tests.engine.programs import Programs, check, seeded
 from tests.engine.watching import until
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
-SEED = int(os.environ.get("PGDURABLE_TEST_SEED", "0")) or random.randrange(1, 10**6)
-
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [SEED, SEED + 1])
-async def test_killed_at_random_moments(engine: Engine, seed: int) -> None:
-    print(f"PGDURABLE_TEST_SEED={seed}")  # noqa: T201 (to repeat it)
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_killed_at_random_moments(engine: Engine, turn: int) -> None:
+    seed = seeded(turn)
     programs, randomness = Programs(seed), random.Random(seed)
     workers = await engine.workers(3, "programs.py")
     client = await engine.client()
@@ -43,7 +40,7 @@ async def test_killed_at_random_moments(engine: Engine, seed: int) -> None:
 
 @pytest.mark.slow
 async def test_all_of_them_are_killed_and_others_come_back(engine: Engine) -> None:
-    programs = Programs(SEED)
+    programs = Programs(seeded())
     workers = await engine.workers(2, "programs.py")
     client = await engine.client()
     await asyncio.gather(*(client.send("Programs", "run", programs.make()) for _ in range(30)))

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.engine.programs import Programs, check
-from tests.engine.test_crashes import SEED
+from tests.engine.programs import Programs, check, seeded
 from tests.engine.watching import until
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 async def test_postgresql_is_restarted_under_load(
     engine_of_its_own: Engine, own_server: Server, how: Literal["immediate", "fast"]
 ) -> None:
-    engine, programs = engine_of_its_own, Programs(SEED)
+    engine, programs = engine_of_its_own, Programs(seeded())
     workers = await engine.workers(2, "programs.py")
     client = await engine.client()
     answers = [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(40)]
@@ -61,7 +60,8 @@ async def test_workers_that_start_without_postgresql_wait_for_it(
 
 @pytest.mark.slow
 async def test_connections_are_terminated_at_random(engine: Engine) -> None:
-    programs, randomness = Programs(SEED), random.Random(SEED)
+    seed = seeded()
+    programs, randomness = Programs(seed), random.Random(seed)
     await engine.workers(3, "programs.py")
     client = await engine.client()
     answers = [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(30)]
@@ -85,7 +85,9 @@ def has_another_heart(engine: Engine, gone: int) -> bool:
 async def test_a_worker_that_lost_its_presence_is_not_taken_for_dead(engine: Engine) -> None:
     worker = await engine.worker("basic.py")
     await engine.client()  # it looks for dead workers, too
-    (incarnation,) = engine.database.rows("select id from worker")
+    incarnation, *_ = await until(
+        partial(engine.database.rows, "select id from worker"), 5, "the worker has joined"
+    )
     for _ in range(3):
         (heart,) = [pid for pid, name, *_ in engine.database.backends() if name == "pgdurable heart"]
         engine.database.terminate(heart)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.programs import Programs, check
-from tests.engine.test_crashes import SEED
+from tests.engine.programs import Programs, check, seeded
 from tests.engine.watching import until
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ async def test_what_takes_too_long_is_given_back_at_once(engine: Engine) -> None
 
 @pytest.mark.slow
 async def test_workers_are_replaced_one_by_one_under_load(engine: Engine) -> None:
-    programs = Programs(SEED)
+    programs = Programs(seeded())
     old = await engine.workers(2, "programs.py", drain=0.5)
     client = await engine.client()
     answers = [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(40)]

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.programs import Programs, check
-from tests.engine.test_crashes import SEED
+from tests.engine.programs import Programs, check, seeded
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [SEED, SEED + 1])
-async def test_every_wait_is_a_suspension(engine: Engine, seed: int) -> None:
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_every_wait_is_a_suspension(engine: Engine, turn: int) -> None:
     """With no patience at all each await is replayed by another worker: so this tests replay, too."""
-    print(f"PGDURABLE_TEST_SEED={seed}")  # noqa: T201 (to repeat it)
-    programs = Programs(seed)
+    programs = Programs(seeded(turn))
     await engine.workers(2, "programs.py", inactivity_timeout=0.0)
     client = await engine.client()
     made = [programs.make() for _ in range(40)]

@@ -50,13 +50,17 @@ async def perform(ctx: Context, command: Command, name: str) -> Any:
                 future_of(ctx, inner, f"{name}.{number}") for number, inner in enumerate(commands)
             ]
             await pgdurable.gather(*futures)
-            results: list[Any] = [await future for future in futures]
-            return results
+            return await all_of(futures)
         case ["race", seconds]:
             step, timer = future_of(ctx, ["step"], name), ctx.sleep(timedelta(seconds=seconds))
-            return (await pgdurable.select(step=step, timer=timer))[0]
+            winner: list[Any] = await pgdurable.select(step=step, timer=timer)
+            return winner[0]
         case _:
             return await future_of(ctx, command, name)
+
+
+async def all_of(futures: list[Any]) -> list[Any]:
+    return [await future for future in futures]
 
 
 def future_of(ctx: Context, command: Command, name: str) -> Any:
@@ -68,9 +72,10 @@ def future_of(ctx: Context, command: Command, name: str) -> Any:
         case ["sleep", seconds]:
             return ctx.sleep(timedelta(seconds=seconds))
         case ["add", key, amount]:
-            return ctx.object_call(add, key, amount)
-        case ["child", program]:
-            return ctx.service_call(run, program)
+            return ctx.object_call(add, str(key), int(amount))
+        case ["child", [*program]]:
+            inner: list[Command] = program
+            return ctx.service_call(run, inner)
         case _:
             raise pgdurable.TerminalError(f"what is {command!r}?")
 
