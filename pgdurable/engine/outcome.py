@@ -55,3 +55,16 @@ def _failed_row(
         related_name=failed.related_name,
         related_type=failed.related_type,
     )
+
+
+def describe_failure(attempt: Attempt, failed: Failed, row: EndingRow) -> str:
+    """What the log says of a failed attempt: what will happen now, and where it was raised."""
+    match row.type:
+        case "retry":
+            seconds = row.delay.total_seconds() if row.delay is not None else 0.0
+            next_ = f"failure {row.retry_count} in a row, tried again in {seconds:.3g} s"
+        case "pause":
+            next_ = "paused until it is resumed"
+        case _:
+            next_ = "given up"
+    return f"{attempt} failed: {failed.message} ({next_})\n{failed.stacktrace or ''}".rstrip()

@@ -19,7 +19,7 @@ from pgdurable.engine.attempt import Attempt, start_of
 from pgdurable.engine.claimer import Claimer
 from pgdurable.engine.committer import Committer
 from pgdurable.engine.missing import Missing
-from pgdurable.engine.outcome import ending_row
+from pgdurable.engine.outcome import describe_failure, ending_row
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
 from pgdurable.store.heart import Heart
@@ -233,7 +233,10 @@ class Worker:
             self._end_attempt(attempt, ending)
 
     def _end_attempt(self, attempt: Attempt, ending: Ending, size: int | None = None) -> None:
-        self._end_with(attempt, ending_row(attempt, ending, self.settings.retry, size))
+        row = ending_row(attempt, ending, self.settings.retry, size)
+        if isinstance(ending, Failed):
+            log.warning("%s", describe_failure(attempt, ending, row))
+        self._end_with(attempt, row)
 
     def _end_with(self, attempt: Attempt, row: EndingRow) -> None:
         batch = self.committer.open
