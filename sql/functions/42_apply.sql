@@ -260,7 +260,8 @@ begin
     where f.id = any (array[e.id]) and e.type = 'suspend';
 
     insert into pgdurable_engine.timer (fire_at, id, index, type)
-    select p_now + coalesce(e.delay, '0'), e.id, e.index, 'retry' from unnest(p_endings) e where e.type = 'retry';
+    select p_now + coalesce(e.delay, '0'), e.id, e.index, 'retry' from unnest(p_endings) e where e.type = 'retry'
+    on conflict do nothing;  -- resumed and failed again, to be tried at the very moment it was to be tried before
 
     insert into pgdurable_engine.failure (
         id, retry_count, journal_size, code, message, stacktrace, related_index, related_name, related_type,

@@ -46,6 +46,19 @@ begin
 
     answers := pgdurable_engine.signal_answers(p_signals);
 
+    -- Pause first: whatever this batch makes runnable, runs.
+    v_taken := array(
+        select i.id
+        from pgdurable_engine.invocation i
+        where i.id = any (array(select s.id from unnest(p_signals) s where s.type = 'pause'))
+            and i.id <> all (v_kill) and i.status = 'invoked'
+    );
+    if cardinality(v_taken) > 0 then
+        select l.hints into hints from pgdurable_engine.leave(v_taken) l;
+        update pgdurable_engine.invocation i set status = 'paused', modified_at = v_now where i.id = any (v_taken);
+        update pgdurable_engine.failure f set next_retry_at = null where f.id = any (v_taken);
+    end if;
+
     -- Those that end here and now.
     select array_agg(row(
         x.id, null, 'failure',
@@ -62,7 +75,8 @@ begin
             and i.id <> all (v_kill) and i.status in ('scheduled', 'inboxed')
     ) x;
     if v_finished is not null then
-        select l.hints into hints from pgdurable_engine.leave(array(select f.id from unnest(v_finished) f)) l;
+        select l.hints into v_hints from pgdurable_engine.leave(array(select f.id from unnest(v_finished) f)) l;
+        hints := hints || v_hints;
         select f.notices, f.hints, f.promoted into v_notices, v_hints, v_runnable
         from pgdurable_engine.finish(v_finished, v_now) f;
         hints := hints || v_hints;
@@ -84,19 +98,7 @@ begin
         hints := hints || pgdurable_engine.notified_hints(delivered, null);
     end if;
 
-    -- Pause and resume; a cancelled one that backs off does not wait for its next attempt.
-    v_taken := array(
-        select i.id
-        from pgdurable_engine.invocation i
-        where i.id = any (array(select s.id from unnest(p_signals) s where s.type = 'pause'))
-            and i.status = 'invoked'
-    );
-    if cardinality(v_taken) > 0 then
-        select l.hints into v_hints from pgdurable_engine.leave(v_taken) l;
-        hints := hints || v_hints;
-        update pgdurable_engine.invocation i set status = 'paused', modified_at = v_now where i.id = any (v_taken);
-        update pgdurable_engine.failure f set next_retry_at = null where f.id = any (v_taken);
-    end if;
+    -- Resume; a cancelled one that backs off does not wait for its next attempt.
     v_runnable := v_runnable || v_woken || pgdurable_engine.wake(
         array(select s.id from unnest(p_signals) s where s.type in ('cancel', 'resume')),
         array(select s.id from unnest(p_signals) s where s.type = 'resume'),
