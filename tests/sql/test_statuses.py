@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.sql.consistency import assert_consistent
 from tests.sql.story import AWAKEABLE, Attempt, Row, Story, exclusive
 
 STATUSES = ("scheduled", "pending", "ready", "running", "backing-off", "suspended", "paused", "completed")
@@ -170,61 +171,3 @@ def test_the_key_is_given_on_when_it_ends(story: Story, status: str) -> None:
         story.signal(holder[0], "kill")
     assert story.status(follower) == "ready"
     assert_consistent(story)
-
-
-def assert_consistent(story: Story) -> None:
-    """What must hold between the tables after every verb."""
-    broken = story.rows("""
-        select 'ready twice', x.id from pgdurable_engine.ready x group by x.id having count(*) > 1
-        union all
-        select 'ready and running', x.id
-        from pgdurable_engine.ready x join pgdurable_engine.running r on r.id = x.id
-        union all
-        select 'ready or running but ' || i.status, i.id
-        from (select id from pgdurable_engine.ready union select id from pgdurable_engine.running) x
-        join pgdurable_engine.invocation i on i.id = x.id
-        where i.status <> 'invoked'
-        union all
-        select 'invoked, but nobody will run it', i.id
-        from pgdurable_engine.invocation i
-        where i.status = 'invoked'
-            and not exists (select from pgdurable_engine.ready x where x.id = i.id)
-            and not exists (select from pgdurable_engine.running r where r.id = i.id)
-            and not exists (
-                select from pgdurable_engine.failure f
-                join pgdurable_engine.timer t on t.fire_at = f.next_retry_at and t.id = f.id
-                where f.id = i.id and t.type = 'retry'
-            )
-        union all
-        select 'inboxed and not in the inbox, or the other way round', i.id
-        from pgdurable_engine.invocation i
-        where (i.status = 'inboxed') <> exists (select from pgdurable_engine.inbox b where b.id = i.id)
-        union all
-        select 'holds its key, or not', i.id
-        from pgdurable_engine.invocation i
-        where i.handler_type = 'exclusive'
-            and (i.status in ('invoked', 'suspended', 'paused'))
-                <> exists (select from pgdurable_engine.key_holder h where h.id = i.id)
-        union all
-        select 'scheduled without a timer', i.id
-        from pgdurable_engine.invocation i
-        where i.status = 'scheduled'
-            and not exists (select from pgdurable_engine.timer t where t.id = i.id and t.type = 'start')
-        union all
-        select 'waits behind nobody', b.id
-        from pgdurable_engine.inbox b
-        where not exists (
-            select from pgdurable_engine.key_holder h where h.service = b.service and h.key = b.key
-        )
-        union all
-        select 'notifications are not counted', i.id
-        from pgdurable_engine.invocation i
-        where i.notified <> (select count(*) from pgdurable_engine.notification n where n.id = i.id)
-        union all
-        select 'completed, and its journal does not say so', i.id
-        from pgdurable_engine.invocation i
-        where (i.status = 'completed') <> exists (
-            select from pgdurable_engine.journal j where j.id = i.id and j.type = 1025
-        )
-    """)
-    assert broken == []
