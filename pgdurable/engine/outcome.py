@@ -49,12 +49,17 @@ def _failed_row(
         delay=decision.delay if decision.action == "retry" else None,
         retry_count=decision.failures,
         code=failed.code,
-        message=failed.message,
-        stacktrace=failed.stacktrace,
+        message=storable(failed.message),
+        stacktrace=storable(failed.stacktrace or "") or None,
         related_index=failed.related_index,
         related_name=failed.related_name,
         related_type=failed.related_type,
     )
+
+
+def storable(text: str) -> str:
+    """``text`` as PostgreSQL can store it: an error may say anything, and must not fail to be said."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def describe_failure(attempt: Attempt, failed: Failed, row: EndingRow) -> str:

@@ -30,7 +30,9 @@ def detail(**parts: object) -> str | None:
 
 def failure(code: int, message: str, metadata: dict[str, str] | None = None) -> bytes:
     """The value of an entry or notification whose outcome is ``failure``."""
-    fields: dict[str, object] = {"code": code, "message": message}
+    # An error may say anything, and must not fail to be said: JSON has no lone surrogates.
+    said = message.encode("utf-8", "backslashreplace").decode()
+    fields: dict[str, object] = {"code": code, "message": said}
     if metadata:
         fields["metadata"] = metadata
     return msgspec.json.encode(fields)
