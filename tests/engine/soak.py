@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,8 @@ from tests.fixtures.postgres import SETTINGS as POSTGRES
 from tests.fixtures.postgres import free_port
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from tests.engine.clients import Client
     from tests.fixtures.postgres import Server
 
@@ -53,7 +56,7 @@ class Soak:
         self.done: Counter[str] = Counter()
         self.lapses = Lapses()
         self.workers: list[Process] = []
-        self.frozen: list[Process] = []
+        self.frozen: list[tuple[Process, list[UUID]]] = []
 
     async def start(self) -> None:
         self.workers = await self.engine.workers(WORKERS, "programs.py", **SETTINGS)
@@ -94,12 +97,10 @@ class Soak:
                 self._add_worker()
             case "freeze":
                 if len(self.frozen) < WORKERS:
-                    worker = self._take_worker()
-                    worker.freeze()
-                    self.frozen.append(worker)
-                self._add_worker()
+                    self._freeze(self._take_worker())
+                    self._add_worker()
             case "thaw":
-                if self.frozen and self._taken_for_dead(self.frozen[0]):
+                if self.frozen and self._taken_for_dead(self.frozen[0][1]):
                     self._thaw()
             case "cut":
                 backends = self.engine.database.backends()
@@ -113,9 +114,8 @@ class Soak:
 
     async def _heal(self) -> None:
         while self.frozen:
-            await until(
-                partial(self._taken_for_dead, self.frozen[0]), 20, "a frozen worker is taken for dead"
-            )
+            gone = partial(self._taken_for_dead, self.frozen[0][1])
+            await until(gone, 20, "a frozen worker is taken for dead")
             self._thaw()
         self._take_worker().kill()
         self._add_worker()
@@ -123,11 +123,16 @@ class Soak:
         while len(self.workers) > WORKERS:
             self._take_worker().kill()
 
-    def _taken_for_dead(self, worker: Process) -> bool:
-        return not self.engine.database.rows("select from worker where name like %s", f"%:{worker.pid}")
+    def _freeze(self, worker: Process) -> None:
+        rows = self.engine.database.rows("select id from worker where name like %s", f"%:{worker.pid}")
+        worker.freeze()
+        self.frozen.append((worker, [id for (id,) in rows]))
+
+    def _taken_for_dead(self, incarnations: list[UUID]) -> bool:
+        return not self.engine.database.rows("select from worker where id = any (%s)", incarnations)
 
     def _thaw(self) -> None:
-        worker = self.frozen.pop(0)
+        worker, _ = self.frozen.pop(0)
         self.lapses.thawed(worker.pid, time.time())
         worker.thaw()
         self.workers.append(worker)
@@ -182,8 +187,9 @@ def main() -> None:
     say(f"seed {options.seed}, in {folder}")
     try:
         asyncio.run(run(options.seconds, options.seed, options.faults.split(","), folder))
-    except AssertionError as error:
+    except Exception as error:  # noqa: BLE001 (whatever is wrong, the logs are worth keeping)
         say(f"FAILED with --seed {options.seed}: {str(error)[:2000]}")
+        traceback.print_exc()
         say(f"logs and ledger: {folder}")
         sys.exit(1)
     shutil.rmtree(folder)
