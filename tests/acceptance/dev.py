@@ -8,6 +8,7 @@ it keeps its data in a directory of its own. `commands` is the environment of th
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ import httpx
 import psycopg
 
 from pgdurable.embedded import Postmaster, find_binaries, os_user
+from tests.acceptance.curl import __file__ as curl_file
+from tests.acceptance.curl import curl_is_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -164,6 +167,7 @@ class Dev:
         if (postmaster := self.postmaster()) is not None:
             os.kill(postmaster.pid, signal.SIGQUIT)
             until(lambda: not postmaster.alive(), "PostgreSQL has ended")
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def __enter__(self) -> Self:
         try:
@@ -185,7 +189,13 @@ class Dev:
         """The environment of a terminal in which to talk to it."""
         # In a terminal, curl shows its progress only to those who have to wait.
         (self._folder / ".curlrc").write_text("silent\nshow-error\n")
-        return clean_environment() | {"PGDURABLE_DSN": self.dsn, "CURL_HOME": str(self._folder)}
+        found = clean_environment() | {"PGDURABLE_DSN": self.dsn, "CURL_HOME": str(self._folder)}
+        if not curl_is_here():
+            stand_in = self._folder / "curl"
+            stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(curl_file)} "$@"\n')
+            stand_in.chmod(0o755)
+            found["PATH"] = f"{self._folder}{os.pathsep}{found['PATH']}"
+        return found
 
     def shell(self, command: str, *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """A line typed there."""

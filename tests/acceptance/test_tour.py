@@ -7,6 +7,7 @@ database and a copy of the example to edit (`own`, and `stopped` before it was s
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -18,6 +19,7 @@ import pytest
 
 from pgdurable.embedded import os_user
 from tests.acceptance.dev import BIN, ROOT, Dev, clean_environment, until
+from tests.fixtures.postgres import SHARED_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -95,15 +97,17 @@ class Theatre:
 
 
 @pytest.fixture(scope="module")
-def theatre(tmp_path_factory: pytest.TempPathFactory) -> Generator[Theatre]:
-    shared = Theatre(tmp_path_factory.mktemp("theatre"))
+def theatre(pytestconfig: pytest.Config) -> Generator[Theatre]:
+    folder = pytestconfig.stash[SHARED_DIR] / f"theatre-{os.getpid()}"
+    folder.mkdir()
+    shared = Theatre(folder)
     with shared.dev:
         yield shared
 
 
 @pytest.fixture
-def stopped(tmp_path: Path) -> Generator[Theatre]:
-    theatre = Theatre(tmp_path)
+def stopped(server_dir: Path) -> Generator[Theatre]:
+    theatre = Theatre(server_dir)
     yield theatre
     theatre.dev.close()
 

@@ -72,8 +72,8 @@ def test_sql_runs(block: Block, dsn: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", SESSIONS, ids=name)
-def test_transcript(page: Path, tmp_path: Path) -> None:
-    with Terminal(tmp_path) as terminal:
+def test_transcript(page: Path, server_dir: Path) -> None:
+    with Terminal(server_dir) as terminal:
         for block in blocks(page):
             if block.language == "console":
                 terminal.run(block)
