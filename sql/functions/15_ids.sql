@@ -1,5 +1,5 @@
--- Names and text forms. The text of an invocation id is Restate's: `inv_1`, 11 characters of base 62 for the partition key,
--- 22 for the uuid; both numbers are read from their bytes in little-endian order.
+-- Names and text forms. The text of an invocation id is Restate's: `inv_1`, 11 characters of base 62 for the partition
+-- key, 22 for the uuid; both numbers are read from their bytes in little-endian order.
 
 create or replace function pgdurable_engine.base62(p_bytes bytea, p_width int) returns text
 language plpgsql immutable strict parallel safe

@@ -1,4 +1,5 @@
--- Locks are held for one transaction, never across user code. Order, so that two transactions cannot wait for each other:
+-- Locks are held for one transaction, never across user code. Order, so that two transactions cannot wait for each
+-- other:
 --   1. the worker's lock (shared by whoever writes for it, exclusive to take invocations away from it)
 --   2. the locks of object keys, sorted
 --   3. rows of invocation, sorted by id

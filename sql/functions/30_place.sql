@@ -1,7 +1,7 @@
 -- From runnable to running: what a worker may take itself it takes in the same transaction, the rest goes to `ready`.
 
--- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read. State of more
--- than a MiB stays here and is read name by name when the handler asks.
+-- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read. State of
+-- more than a MiB stays here and is read name by name when the handler asks.
 create or replace function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] default '{}')
 returns pgdurable_engine.start[]
 language sql stable

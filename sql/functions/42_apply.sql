@@ -1,8 +1,8 @@
 -- Verb 3, apply: what the handlers that run on one worker did since the last call, in one transaction.
 --
--- p_leases names every attempt that takes part. One whose lease is gone (killed, paused, taken over) is `fenced`: nothing
--- of it is written. Then, in this order: journal entries, calls and sends, state, promises, attaches, notices, endings;
--- at last whatever became runnable is placed.
+-- p_leases names every attempt that takes part. One whose lease is gone (killed, paused, taken over) is `fenced`:
+-- nothing of it is written. Then, in this order: journal entries, calls and sends, state, promises, attaches, notices,
+-- endings; at last whatever became runnable is placed.
 
 create or replace function pgdurable_engine.apply(
     p_worker   uuid,
@@ -225,8 +225,8 @@ begin
     on conflict (service, key, name) do update set value = excluded.value;
 end $$;
 
--- Endings that are not completions: the attempt gives back its lease. Returns what is runnable at once: what is released,
--- and what would be suspended but for a notification that its handler has not seen.
+-- Endings that are not completions: the attempt gives back its lease. Returns what is runnable at once: what is
+-- released, and what would be suspended but for a notification that its handler has not seen.
 create or replace function pgdurable_engine.set_aside(p_endings pgdurable_engine.ending[], p_now timestamptz)
 returns uuid[]
 language plpgsql

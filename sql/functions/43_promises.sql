@@ -1,7 +1,7 @@
 -- Durable promises and attached results: what a handler waits for that is not its own child.
 
--- Get waits, peek looks, complete is answered with void or, a second time, with a failure. Promises are rows of their own,
--- made by whoever comes first, and their row lock keeps a waiter and a completion from missing each other.
+-- Get waits, peek looks, complete is answered with void or, a second time, with a failure. Promises are rows of their
+-- own, made by whoever comes first, and their row lock keeps a waiter and a completion from missing each other.
 create or replace function pgdurable_engine.use_promises(p_uses pgdurable_engine.promise_use[])
 returns pgdurable_engine.notice[]
 language plpgsql

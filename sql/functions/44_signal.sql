@@ -137,8 +137,8 @@ as $$
     ) i on true
 $$;
 
--- The invocations to kill with the calls that they wait for. Their workers, and those of the paused, are fenced, so that
--- the tree is complete when this returns: nobody below can call anything any more.
+-- The invocations to kill with the calls that they wait for. Their workers, and those of the paused, are fenced, so
+-- that the tree is complete when this returns: nobody below can call anything any more.
 create or replace function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) returns uuid[]
 language plpgsql
 as $$

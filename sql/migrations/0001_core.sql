@@ -1,8 +1,8 @@
 -- Everything that holds data: schemas, types, tables, indexes. No function is called here.
 -- Locks: none that matter, all of it is new.
 --
--- Two schemas. `pgdurable` is the contract (views and functions for users), `pgdurable_engine` is private to the engine.
--- No foreign keys, no triggers, no jsonb on the hot tables: each would cost every step (see docs/design.md).
+-- Two schemas. `pgdurable` is the contract (views and functions for users), `pgdurable_engine` is private to the
+-- engine. No foreign keys, no triggers, no jsonb on the hot tables: each would cost every step (see docs/design.md).
 
 create schema if not exists pgdurable;
 create schema if not exists pgdurable_engine;
@@ -73,7 +73,8 @@ create table pgdurable_engine.journal (
     primary key (id, index)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.5, autovacuum_vacuum_cost_delay = 0);
 
--- What others deliver to an invocation: a result, a timer, a signal. Insert-only, numbered under the invocation's row lock.
+-- What others deliver to an invocation: a result, a timer, a signal. Insert-only, numbered under the invocation's row
+-- lock.
 create table pgdurable_engine.notification (
     id          uuid not null,
     seq         int not null,
