@@ -41,6 +41,7 @@ class Engine:
         *,
         ingress: bool = False,
         mute: bool = False,
+        heartless: bool = False,
         dsn: str | None = None,
         settings: dict[str, Any] | None = None,
     ) -> Process:
@@ -51,6 +52,7 @@ class Engine:
             app=app,
             port=free_port() if ingress else None,
             mute=mute,
+            heartless=heartless,
             ledger=self.ledger.path,
             settings=settings or {},
         )

@@ -24,6 +24,7 @@ from pgdurable.config import Settings
 from pgdurable.engine.notifier import Notifier
 from pgdurable.loader import load_app
 from pgdurable.node import Address, Node
+from pgdurable.store.heart import Heart
 
 PR_SET_PDEATHSIG = 1
 
@@ -82,6 +83,8 @@ async def child(specification: dict[str, Any]) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if specification["mute"]:
         Notifier.send = lambda self, channel, line: None  # type: ignore[method-assign]
+    if specification["heartless"]:
+        Heart._renew = lambda self, connection: True  # type: ignore[method-assign]  # pyright: ignore
     app, port = specification["app"], specification["port"]
     node = Node(
         specification["dsn"],

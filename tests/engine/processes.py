@@ -105,16 +105,20 @@ class Nursery:
         app: str | None,
         port: int | None = None,
         mute: bool = False,
+        heartless: bool = False,
         ledger: Path,
         settings: dict[str, Any],
     ) -> Process:
-        """A new process; not ready yet. ``mute``: it sends no notifications, as if all were lost."""
+        """A new process; not ready yet. ``mute``: it sends no notifications, as if all were lost.
+        ``heartless``: it believes that its lease is renewed, and nobody else does.
+        """
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
             "dsn": dsn,
             "app": str(ROOT / "tests" / "engine" / "apps" / app) if app else None,
             "port": port,
             "mute": mute,
+            "heartless": heartless,
             "settings": settings,
             "environment": {VARIABLE: str(ledger)},
             "output": str(output),

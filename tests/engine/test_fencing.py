@@ -68,6 +68,25 @@ async def test_the_fence_refuses_what_a_zombie_sends(engine: Engine) -> None:
 
 
 @pytest.mark.slow
+async def test_the_fence_stops_who_does_not_know_that_it_is_dead(engine: Engine) -> None:
+    """The process is well, only its lease has run out: what it asks for is refused by SQL alone."""
+    quick = {"lease": 1.0, "reap": 0.2}
+    zombie = await engine.begin("basic.py", heartless=True, settings=quick).ready()
+    client = await engine.client(reap=0.2)
+    id = await client.send("Greeter", "work", 2.0)
+    await until(lambda: engine.ledger.count("begin", id=id), 5, "the long step begins")
+    await engine.worker("basic.py", **quick)
+    await until(lambda: "PD001" in zombie.log, 10, lambda: f"it runs into the fence:\n{zombie.log}")
+    # It gave up its work at once; the other one executes the step anew, and nothing that is journaled.
+    async with asyncio.timeout(10):
+        await client.attach(id)
+    assert len(engine.ledger.lines("end", id=id)) == 1
+    assert engine.ledger.count("first", id=id) == 1
+    assert engine.database.failed_attempts() == []
+    engine.database.sound()
+
+
+@pytest.mark.slow
 async def test_a_stalled_event_loop_is_not_a_dead_worker(engine: Engine) -> None:
     """A handler that blocks for longer than the lease keeps its invocation: the heart is a thread."""
     (worker, _) = await engine.workers(2, "basic.py", lease=1.0, reap=0.2)
