@@ -120,6 +120,7 @@ class Worker:
         self.claimer = Claimer(claim_lane, self._poll, self.claim_offer, self.start_all)
         self.missing = Missing(missing_lane, self.settings.missing_poll, self._attempts)
         try:
+            await heart.start()
             await verbs.join_worker(
                 claim_lane,
                 worker,
@@ -128,8 +129,8 @@ class Worker:
                 self._routes,
                 timedelta(seconds=self.settings.lease),
             )
+            heart.joined()
             await self._listener.listen_to(worker)
-            await heart.start()
             self.incarnation = worker
             self._said = ""
             async with asyncio.TaskGroup() as group:

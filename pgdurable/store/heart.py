@@ -49,6 +49,7 @@ class Heart:
         # effects not.
         self._patience = lease * 0.8
         self._lost = lost
+        self._joined = threading.Event()
         self._stop = threading.Event()
         self._bell, self._bell_rope = socket.socketpair()  # wakes the thread to stop it
         self._held = asyncio.Event()
@@ -56,9 +57,17 @@ class Heart:
         self._thread = threading.Thread(target=self._beat, name="pgdurable-heart", daemon=True)
 
     async def start(self) -> None:
-        """Begin, and wait for the presence lock to be held or for the attempt to have failed."""
+        """Begin, and wait for the presence lock to be held or for the attempt to have failed.
+
+        Before the worker joins: one that is there without its lock is taken for dead. :meth:`joined` follows.
+        """
         self._thread.start()
         await self._held.wait()
+
+    def joined(self) -> None:
+        """The worker has a lease to be renewed now."""
+        self._joined.set()
+        self._bell_rope.send(b".")
 
     async def stop(self) -> None:
         """End without a call to ``lost``."""
@@ -78,7 +87,7 @@ class Heart:
             try:
                 if connection is None or connection.closed:
                     connection = self._open()
-                alive = self._renew(connection)
+                alive = not self._joined.is_set() or self._renew(connection)
             except psycopg.Error as error:
                 log.debug("heartbeat: %s", error)
                 connection = None
@@ -107,7 +116,9 @@ class Heart:
             selector.register(self._bell, selectors.EVENT_READ)
             if connection is not None:
                 selector.register(connection.fileno(), selectors.EVENT_READ)
-            selector.select(seconds)
+            for key, _ in selector.select(seconds):
+                if key.fileobj is self._bell:
+                    self._bell.recv(1)
 
     def _renew(self, connection: psycopg.Connection) -> bool:
         row = connection.execute(query("heartbeat").encode(), [self._worker]).fetchone()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+import psycopg
+
 from pgdurable.store.heart import Heart
+from tests.engine.watching import until
 
 NOWHERE = "postgresql://127.0.0.1:1/nowhere"
 
@@ -53,3 +56,24 @@ async def test_a_lease_that_cannot_be_renewed_is_lost_before_others_may_take_ove
     await one.stop()
     assert len(lost) == 1
     assert lost[0] < 0.4 + 0.2  # the pause between two tries is 0.2 s
+
+
+async def test_a_worker_is_present_before_it_joins(dsn: str) -> None:
+    """One that is registered and has no presence lock is taken for dead, however busy the machine is."""
+    lost: list[str] = []
+    worker = uuid4()
+    one = Heart(dsn, worker, 10.0, lost.append)
+    with psycopg.connect(dsn, autocommit=True, options="-c search_path=pgdurable_engine") as connection:
+        await one.start()
+        assert connection.execute("select presence_free(%s)", [worker]).fetchone() == (False,)
+        connection.execute("select join_worker(%s, 'name', null, '{}', '10 s')", [worker])
+
+        def renewed() -> bool:
+            row = connection.execute("select heartbeat_at - started_at > '1 ms' from worker").fetchone()
+            return bool(row and row[0])
+
+        await asyncio.sleep(0.01)
+        one.joined()
+        await until(renewed, 5, "the lease is renewed")
+        await one.stop()
+    assert lost == []
