@@ -65,7 +65,12 @@ class Dev:
     """`start`, then `stop` or `kill`, and again; `close` leaves nothing behind."""
 
     def __init__(
-        self, folder: Path, app: str, *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        app: str,
+        *,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.ports = Ports.free()
         self.app = app
@@ -73,7 +78,7 @@ class Dev:
         self.data = folder / "data"
         self.url = f"http://localhost:{self.ports.ingress}"
         self.dsn = f"postgresql://{os_user()}@localhost:{self.ports.postgres}/{os_user()}"
-        self._cwd = cwd
+        self._cwd = cwd or folder
         self._log = folder / "dev.log"
         self.own_database = True
         self.environment = dict(environment or {})
