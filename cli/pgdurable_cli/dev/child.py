@@ -138,7 +138,7 @@ def own_files(modules: Iterable[ModuleType], roots: Sequence[Path]) -> Iterable[
     """Files of modules below the roots that are neither installed packages nor pgdurable itself."""
     for module in list(modules):
         name, file = getattr(module, "__name__", ""), getattr(module, "__file__", None)
-        if not file or name.partition(".")[0].startswith("pgdurable"):
+        if not file or name == "__main__" or name.partition(".")[0].startswith("pgdurable"):
             continue
         path = Path(file).resolve()
         if any(path.is_relative_to(root) for root in roots) and not installed(path):
