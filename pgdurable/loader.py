@@ -41,8 +41,7 @@ class App:
 
 
 def app(services: Iterable[Definition]) -> App:
-    """What ``pgdurable dev`` and ``pgdurable worker`` serve: a module-level ``app = pgdurable.app([...])``.
-    """
+    """What `pgdurable dev` and `pgdurable worker` serve: a module-level ``app = pgdurable.app([...])``."""
     return App(services)
 
 
@@ -100,6 +99,8 @@ def _import_file(path: Path) -> ModuleType:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     name = ".".join(parts)
+    if name in sys.stdlib_module_names:
+        name = f"{name}_app"  # a user's queue.py must not become everybody's queue
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded
@@ -120,8 +121,9 @@ def _run(place: str, load: Callable[[], ModuleType]) -> ModuleType:
     try:
         return load()
     except Exception as error:
+        said = " ".join(str(error).split())
         raise AppLoadError(
-            f"{place} cannot be loaded: {_where(error)}{type(error).__name__}: {error}"
+            f"{place} cannot be loaded: {_where(error)}{type(error).__name__}: {said}"
         ) from error
 
 

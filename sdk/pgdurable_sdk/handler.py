@@ -169,6 +169,8 @@ def make_handler(
     hints = _hints(where, function, parameters[1:])
     input_hint = hints.get(parameters[1].name) if len(parameters) > 1 else type(None)
     output_hint = hints.get("return")
+    if output_hint in (typing.NoReturn, typing.Never):
+        output_hint = type(None)  # it only ever fails, which is no output to describe
     handler = Handler(
         service=service,
         service_type=service_type,

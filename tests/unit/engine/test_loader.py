@@ -109,6 +109,20 @@ def test_a_broken_file_can_be_loaded_once_it_is_mended(tmp_path: Path) -> None:
     assert names(load_app(file)) == ["Shop", "Other"]
 
 
+def test_an_error_of_many_lines_is_told_in_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "broken.py", "raise ValueError('one\\ntwo\\n  three')")
+    with pytest.raises(AppLoadError, match=r"ValueError: one two three$") as error:
+        load_app(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_may_have_the_name_of_a_standard_module(tmp_path: Path) -> None:
+    import queue
+
+    assert load_app(write(tmp_path, "queue.py", SHOP)).services
+    assert sys.modules["queue"] is queue
+
+
 def test_a_file_in_a_package_may_import_its_neighbours(tmp_path: Path) -> None:
     write(tmp_path, "store1/__init__.py", "")
     write(tmp_path, "store1/sales/__init__.py", "")

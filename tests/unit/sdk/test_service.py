@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from pgdurable_sdk import (
     InvocationRetryPolicy,
     ObjectContext,
     Service,
+    TerminalError,
     UsageError,
     VirtualObject,
     Workflow,
@@ -127,6 +128,16 @@ def test_an_input_that_may_be_none_is_not_required() -> None:
 
     inputs = [handler.input for handler in service.manifest().handlers]
     assert [found is not None and found.required for found in inputs] == [False, False]
+
+
+def test_a_handler_may_only_ever_fail() -> None:
+    service = Service("Never")
+
+    @service.handler()
+    async def fail(ctx: Context) -> NoReturn:
+        raise TerminalError("always")
+
+    assert service.manifest().handlers[0].output.json_schema == {"type": "null"}
 
 
 def test_a_handler_without_argument_has_no_input() -> None:
