@@ -97,12 +97,15 @@ class Worker:
 
     async def run(self) -> None:
         """Serve, incarnation after incarnation, until cancelled."""
-        while True:
-            try:
-                await self._live()
-            except* StoreError as group:
-                self._say(f"starting over: {group.exceptions[0]}")
-            await asyncio.sleep(REJOIN_PAUSE)
+        try:
+            while True:
+                try:
+                    await self._live()
+                except* StoreError as group:
+                    self._say(f"starting over: {group.exceptions[0]}")
+                await asyncio.sleep(REJOIN_PAUSE)
+        finally:
+            await self._state_lane.close()
 
     def _say(self, message: str) -> None:
         """Warn once, not at every try."""
