@@ -9,18 +9,17 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from pgdurable_sdk import serde as serdes
 from pgdurable_sdk.exceptions import DefinitionError, SerdeError, TerminalError
+from pgdurable_sdk.options import Options as Options  # part of a Handler, for those who read one
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
-    from pgdurable_sdk.retry import InvocationRetryPolicy
     from pgdurable_sdk.serde import Serde
 
 ATTRIBUTE = "__pgdurable_handler__"
@@ -37,37 +36,6 @@ class ServiceType(StrEnum):
     SERVICE = "service"
     VIRTUAL_OBJECT = "virtual_object"
     WORKFLOW = "workflow"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What may be said of a service, and again of one of its handlers. None: as the service, or as the
-    engine, has it."""
-
-    metadata: dict[str, str] | None = None
-    inactivity_timeout: timedelta | None = None
-    abort_timeout: timedelta | None = None
-    journal_retention: timedelta | None = None
-    idempotency_retention: timedelta | None = None
-    workflow_retention: timedelta | None = None
-    ingress_private: bool | None = None
-    invocation_retry_policy: InvocationRetryPolicy | None = None
-    invocation_context_managers: list[Callable[[], Any]] | None = None
-    enable_lazy_state: bool | None = None
-    state_preload: bool | list[str] | None = None
-
-    def over(self, base: Options) -> Options:
-        """These options, with what they leave open taken from ``base``."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        merged = replace(base, **{name: value for name, value in given.items() if value is not None})
-        if self.invocation_retry_policy is not None:
-            policy = self.invocation_retry_policy.over(base.invocation_retry_policy)
-            merged = replace(merged, invocation_retry_policy=policy)
-        own, outer = self.invocation_context_managers or [], base.invocation_context_managers or []
-        if own and outer:  # the service's around the handler's, each once, however often they are merged
-            both = [*(manager for manager in outer if manager not in own), *own]
-            merged = replace(merged, invocation_context_managers=both)
-        return merged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

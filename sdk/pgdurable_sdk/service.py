@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Unpack
 
 from pgdurable_sdk import manifest
 from pgdurable_sdk.exceptions import DefinitionError
-from pgdurable_sdk.handler import Handler, HandlerType, Options, ServiceType, make_handler
+from pgdurable_sdk.handler import Handler, HandlerType, ServiceType, make_handler
+from pgdurable_sdk.options import KeyedOptions, MainOptions, Options, ServiceOptions, check_options
 from pgdurable_sdk.serde import DEFAULT, Serde
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from pgdurable_sdk.retry import InvocationRetryPolicy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,30 +91,9 @@ class Service(_Definition):
 
     type = ServiceType.SERVICE
 
-    def __init__(
-        self,
-        name: str,
-        description: str | None = None,
-        metadata: dict[str, str] | None = None,
-        inactivity_timeout: timedelta | None = None,
-        abort_timeout: timedelta | None = None,
-        journal_retention: timedelta | None = None,
-        idempotency_retention: timedelta | None = None,
-        ingress_private: bool | None = None,
-        invocation_retry_policy: InvocationRetryPolicy | None = None,
-        invocation_context_managers: list[Callable[[], Any]] | None = None,
-    ) -> None:
-        options = Options(
-            metadata=metadata,
-            inactivity_timeout=inactivity_timeout,
-            abort_timeout=abort_timeout,
-            journal_retention=journal_retention,
-            idempotency_retention=idempotency_retention,
-            ingress_private=ingress_private,
-            invocation_retry_policy=invocation_retry_policy,
-            invocation_context_managers=invocation_context_managers,
-        )
-        super().__init__(name, description, options)
+    def __init__(self, name: str, description: str | None = None, **options: Unpack[ServiceOptions]) -> None:
+        check_options(f"{type(self).__name__}({name!r})", Service.__init__, ServiceOptions, options)
+        super().__init__(name, description, Options(**options))
 
     def handler(
         self,
@@ -127,29 +102,13 @@ class Service(_Definition):
         content_type: str = _JSON,
         input_serde: Serde[Any] = DEFAULT,
         output_serde: Serde[Any] = DEFAULT,
-        metadata: dict[str, str] | None = None,
-        inactivity_timeout: timedelta | None = None,
-        abort_timeout: timedelta | None = None,
-        journal_retention: timedelta | None = None,
-        idempotency_retention: timedelta | None = None,
-        ingress_private: bool | None = None,
-        invocation_retry_policy: InvocationRetryPolicy | None = None,
-        invocation_context_managers: list[Callable[[], Any]] | None = None,
+        **options: Unpack[ServiceOptions],
     ) -> Callable[[F], F]:
         """Make a handler of ``async def handler(ctx)`` or ``async def handler(ctx, argument)``."""
-        options = Options(
-            metadata=metadata,
-            inactivity_timeout=inactivity_timeout,
-            abort_timeout=abort_timeout,
-            journal_retention=journal_retention,
-            idempotency_retention=idempotency_retention,
-            ingress_private=ingress_private,
-            invocation_retry_policy=invocation_retry_policy,
-            invocation_context_managers=invocation_context_managers,
-        )
+        check_options(f"@{self.name}.handler()", Service.handler, ServiceOptions, options)
         return self._register(
             HandlerType.SERVICE,
-            options,
+            Options(**options),
             name=name,
             accept=accept,
             content_type=content_type,
@@ -161,34 +120,9 @@ class Service(_Definition):
 class _Keyed(_Definition):
     """Objects and workflows: what is said of their state, too."""
 
-    def __init__(
-        self,
-        name: str,
-        description: str | None = None,
-        metadata: dict[str, str] | None = None,
-        inactivity_timeout: timedelta | None = None,
-        abort_timeout: timedelta | None = None,
-        journal_retention: timedelta | None = None,
-        idempotency_retention: timedelta | None = None,
-        ingress_private: bool | None = None,
-        invocation_retry_policy: InvocationRetryPolicy | None = None,
-        invocation_context_managers: list[Callable[[], Any]] | None = None,
-        enable_lazy_state: bool | None = None,
-        state_preload: bool | list[str] | None = None,
-    ) -> None:
-        options = Options(
-            metadata=metadata,
-            inactivity_timeout=inactivity_timeout,
-            abort_timeout=abort_timeout,
-            journal_retention=journal_retention,
-            idempotency_retention=idempotency_retention,
-            ingress_private=ingress_private,
-            invocation_retry_policy=invocation_retry_policy,
-            invocation_context_managers=invocation_context_managers,
-            enable_lazy_state=enable_lazy_state,
-            state_preload=state_preload,
-        )
-        super().__init__(name, description, options)
+    def __init__(self, name: str, description: str | None = None, **options: Unpack[KeyedOptions]) -> None:
+        check_options(f"{type(self).__name__}({name!r})", _Keyed.__init__, KeyedOptions, options)
+        super().__init__(name, description, Options(**options))
 
 
 class VirtualObject(_Keyed):
@@ -205,36 +139,16 @@ class VirtualObject(_Keyed):
         content_type: str = _JSON,
         input_serde: Serde[Any] = DEFAULT,
         output_serde: Serde[Any] = DEFAULT,
-        metadata: dict[str, str] | None = None,
-        inactivity_timeout: timedelta | None = None,
-        abort_timeout: timedelta | None = None,
-        journal_retention: timedelta | None = None,
-        idempotency_retention: timedelta | None = None,
-        ingress_private: bool | None = None,
-        invocation_retry_policy: InvocationRetryPolicy | None = None,
-        invocation_context_managers: list[Callable[[], Any]] | None = None,
-        enable_lazy_state: bool | None = None,
-        state_preload: bool | list[str] | None = None,
+        **options: Unpack[KeyedOptions],
     ) -> Callable[[F], F]:
         """Make an exclusive handler of a function, or with ``kind="shared"`` one that only reads state, at
         any time."""
+        check_options(f"@{self.name}.handler()", VirtualObject.handler, KeyedOptions, options)
         if kind not in ("exclusive", "shared", None):
             raise DefinitionError(f"kind={kind!r}: a handler of {self.name} is 'exclusive' or 'shared'")
-        options = Options(
-            metadata=metadata,
-            inactivity_timeout=inactivity_timeout,
-            abort_timeout=abort_timeout,
-            journal_retention=journal_retention,
-            idempotency_retention=idempotency_retention,
-            ingress_private=ingress_private,
-            invocation_retry_policy=invocation_retry_policy,
-            invocation_context_managers=invocation_context_managers,
-            enable_lazy_state=enable_lazy_state,
-            state_preload=state_preload,
-        )
         return self._register(
             HandlerType(kind or "exclusive"),
-            options,
+            Options(**options),
             name=name,
             accept=accept,
             content_type=content_type,
@@ -255,37 +169,17 @@ class Workflow(_Keyed):
         content_type: str = _JSON,
         input_serde: Serde[Any] = DEFAULT,
         output_serde: Serde[Any] = DEFAULT,
-        metadata: dict[str, str] | None = None,
-        inactivity_timeout: timedelta | None = None,
-        abort_timeout: timedelta | None = None,
-        journal_retention: timedelta | None = None,
-        workflow_retention: timedelta | None = None,
-        ingress_private: bool | None = None,
-        invocation_retry_policy: InvocationRetryPolicy | None = None,
-        invocation_context_managers: list[Callable[[], Any]] | None = None,
-        enable_lazy_state: bool | None = None,
-        state_preload: bool | list[str] | None = None,
+        **options: Unpack[MainOptions],
     ) -> Callable[[F], F]:
         """Make the workflow's one main handler of a function."""
+        check_options(f"@{self.name}.main()", Workflow.main, MainOptions, options)
         if any(handler.type is HandlerType.WORKFLOW for handler in self.handlers.values()):
             raise DefinitionError(
                 f"{self.name} has two main handlers; a workflow has one, the others are @handler()"
             )
-        options = Options(
-            metadata=metadata,
-            inactivity_timeout=inactivity_timeout,
-            abort_timeout=abort_timeout,
-            journal_retention=journal_retention,
-            workflow_retention=workflow_retention,
-            ingress_private=ingress_private,
-            invocation_retry_policy=invocation_retry_policy,
-            invocation_context_managers=invocation_context_managers,
-            enable_lazy_state=enable_lazy_state,
-            state_preload=state_preload,
-        )
         return self._register(
             HandlerType.WORKFLOW,
-            options,
+            Options(**options),
             name=name,
             accept=accept,
             content_type=content_type,
@@ -300,34 +194,14 @@ class Workflow(_Keyed):
         content_type: str = _JSON,
         input_serde: Serde[Any] = DEFAULT,
         output_serde: Serde[Any] = DEFAULT,
-        metadata: dict[str, str] | None = None,
-        inactivity_timeout: timedelta | None = None,
-        abort_timeout: timedelta | None = None,
-        journal_retention: timedelta | None = None,
-        idempotency_retention: timedelta | None = None,
-        ingress_private: bool | None = None,
-        invocation_retry_policy: InvocationRetryPolicy | None = None,
-        invocation_context_managers: list[Callable[[], Any]] | None = None,
-        enable_lazy_state: bool | None = None,
-        state_preload: bool | list[str] | None = None,
+        **options: Unpack[KeyedOptions],
     ) -> Callable[[F], F]:
         """Make a shared handler of a function: it reads state, and completes promises that the main one waits
         for."""
-        options = Options(
-            metadata=metadata,
-            inactivity_timeout=inactivity_timeout,
-            abort_timeout=abort_timeout,
-            journal_retention=journal_retention,
-            idempotency_retention=idempotency_retention,
-            ingress_private=ingress_private,
-            invocation_retry_policy=invocation_retry_policy,
-            invocation_context_managers=invocation_context_managers,
-            enable_lazy_state=enable_lazy_state,
-            state_preload=state_preload,
-        )
+        check_options(f"@{self.name}.handler()", Workflow.handler, KeyedOptions, options)
         return self._register(
             HandlerType.SHARED,
-            options,
+            Options(**options),
             name=name,
             accept=accept,
             content_type=content_type,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -22,6 +23,7 @@ from pgdurable_sdk import (
     WorkflowContext,
 )
 from pgdurable_sdk.handler import HandlerType, handler_of
+from pgdurable_sdk.options import KeyedOptions, MainOptions, Options, ServiceOptions
 from pgdurable_sdk.runtime import Failed
 from tests.unit.sdk.world import World
 
@@ -202,6 +204,67 @@ def test_parentheses_are_needed() -> None:
 def test_kind_is_checked() -> None:
     with pytest.raises(DefinitionError, match="'exclusive' or 'shared'"):
         ticket.handler(kind="single")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+TAKES: list[tuple[Callable[..., Any], Callable[..., Any], type[Any]]] = [
+    (partial(Service, "S"), Service.__init__, ServiceOptions),
+    (partial(VirtualObject, "O"), VirtualObject.__init__, KeyedOptions),
+    (partial(Workflow, "W"), Workflow.__init__, KeyedOptions),
+    (Service("S").handler, Service.handler, ServiceOptions),
+    (VirtualObject("O").handler, VirtualObject.handler, KeyedOptions),
+    (Workflow("W").main, Workflow.main, MainOptions),
+    (Workflow("W").handler, Workflow.handler, KeyedOptions),
+]
+
+
+@pytest.mark.parametrize(("declare", "function", "kind"), TAKES)
+def test_what_type_checkers_allow_is_what_is_taken(
+    declare: Callable[..., Any], function: Callable[..., Any], kind: type[Any]
+) -> None:
+    assert function.__annotations__["options"] == f"Unpack[{kind.__name__}]"
+    for field in fields(Options):
+        if field.name in kind.__annotations__:
+            declare(**{field.name: None})
+        else:
+            with pytest.raises(TypeError, match=f"has no option '{field.name}'; it has "):
+                declare(**{field.name: None})
+
+
+def test_the_typed_dicts_have_the_fields_of_options() -> None:
+    dicts = (ServiceOptions, KeyedOptions, MainOptions)
+    declared = {name: spelt(hint) for kind in dicts for name, hint in kind.__annotations__.items()}
+    assert declared == {field.name: field.type for field in fields(Options)}
+    for kind in dicts:
+        assert kind.__required_keys__ == frozenset()
+
+
+def spelt(hint: Any) -> str:
+    """An annotation as its source has it."""
+    return hint if isinstance(hint, str) else hint.__forward_arg__
+
+
+def test_an_unknown_option_is_explained() -> None:
+    with pytest.raises(TypeError) as caught:
+        Service("Shop", retention=1, descripton="sells")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    assert str(caught.value) == (
+        "Service('Shop') has no option 'retention', 'descripton'; it has name, description, metadata, "
+        "inactivity_timeout, abort_timeout, journal_retention, idempotency_retention, ingress_private, "
+        "invocation_retry_policy, invocation_context_managers"
+    )
+    with pytest.raises(
+        TypeError, match=r"^@Order\.main\(\) has no option 'kind'; it has name, accept, .*state_pre"
+    ):
+        order.main(kind="shared")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    with pytest.raises(
+        TypeError, match=r"^@Ticket\.handler\(\) has no option 'acept'; it has name, kind, accept, "
+    ):
+        ticket.handler(acept="text/plain")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def test_type_checkers_check_the_values_of_options() -> None:
+    # mypy reports an ignore that is not needed; running this adds little.
+    Service("Typed", journal_retention=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Workflow("Typed").main(ingress_private="")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def test_only_handlers_can_be_called() -> None:
