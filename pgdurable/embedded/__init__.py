@@ -17,7 +17,6 @@ later.
 from pgdurable.embedded.account import os_user
 from pgdurable.embedded.address import DEFAULT_PORT
 from pgdurable.embedded.binaries import DEFAULT_VERSION, find_binaries
-from pgdurable.embedded.cluster import LOCALES
 from pgdurable.embedded.errors import EmbeddedPostgresError
 from pgdurable.embedded.postmaster import Postmaster
 from pgdurable.embedded.server import EmbeddedPostgres
@@ -25,7 +24,6 @@ from pgdurable.embedded.server import EmbeddedPostgres
 __all__ = [
     "DEFAULT_PORT",
     "DEFAULT_VERSION",
-    "LOCALES",
     "EmbeddedPostgres",
     "EmbeddedPostgresError",
     "Postmaster",

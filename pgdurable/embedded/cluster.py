@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from pgdurable import embedded
 from pgdurable.embedded.account import as_server, os_user
 from pgdurable.embedded.directory import make_private
 from pgdurable.embedded.errors import EmbeddedPostgresError, tail
@@ -52,7 +51,7 @@ def initdb(
     make_private(making, account)
     command = [str(bin_dir / "initdb"), "-D", str(making), "-U", SUPERUSER, "--auth=trust"]
     # Looked up in the package, where it is public: who replaces it there means this call.
-    command += ["--encoding=UTF8", *embedded.LOCALES[version], "--no-instructions"]
+    command += ["--encoding=UTF8", *LOCALES[version], "--no-instructions"]
     if not sync:
         command.append("--no-sync")
     done = subprocess.run(command, capture_output=True, text=True, check=False, **as_server(bin_dir, account))

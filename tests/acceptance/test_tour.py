@@ -531,7 +531,9 @@ def test_any_other_postgresql_will_do(stopped: Theatre, empty_dsn: str) -> None:
 
 
 def test_make_demo_runs_the_tour() -> None:
-    done = subprocess.run(["make", "-n", "demo"], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-n", "demo"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
 
     assert done.stdout.rstrip().endswith(".venv/bin/pgdurable dev examples/tour/app.py")
 

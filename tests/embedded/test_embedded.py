@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import psycopg
 import pytest
 
-from pgdurable import embedded
-from pgdurable.embedded import EmbeddedPostgres, EmbeddedPostgresError, Postmaster, os_user
+from pgdurable.embedded import EmbeddedPostgres, EmbeddedPostgresError, Postmaster, cluster, os_user
 from tests.fixtures.postgres import free_port
 
 if TYPE_CHECKING:
@@ -241,7 +240,7 @@ def test_an_unknown_version_is_refused() -> None:
 
 
 def test_a_failed_initdb_says_why(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "LOCALES", {18: ("--locale=klingon",)})
+    monkeypatch.setattr(cluster, "LOCALES", {18: ("--locale=klingon",)})
     server = make()
     with pytest.raises(EmbeddedPostgresError, match=r"initdb failed for .*klingon"):
         server.start()
