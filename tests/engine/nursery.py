@@ -59,8 +59,8 @@ def run(specification: dict[str, Any]) -> NoReturn:
     """Be the child."""
     code = 1
     try:
-        # A session of its own: the kernel hangs up a whole process group that loses its parent while one of it is
-        # stopped, and other tests stop processes.
+        # A session of its own: the kernel hangs up a whole process group that loses its parent while one of
+        # it is stopped, and other tests stop processes.
         os.setsid()
         die_with_parent()
         output = os.open(specification["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -77,8 +77,8 @@ async def test_the_fence_stops_who_does_not_know_that_it_is_dead(engine: Engine)
     await until(lambda: engine.ledger.count("begin", id=id), 5, "the long step begins")
     await engine.worker("basic.py", **quick)
     await until(lambda: "PD001" in zombie.log, 10, lambda: f"it runs into the fence:\n{zombie.log}")
-    # It gave up its work; the other one executes the step anew, and nothing that is journaled. On a slow machine
-    # the step may have ended before it was told, but only the other's result counts.
+    # It gave up its work; the other one executes the step anew, and nothing that is journaled. On a slow
+    # machine the step may have ended before it was told, but only the other's result counts.
     async with asyncio.timeout(10):
         await client.attach(id)
     assert 1 <= engine.ledger.count("end", id=id) <= 2
