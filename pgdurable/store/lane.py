@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
 # Plans are pinned to indexes and nested loops: statistics of a queue are wrong half of the time. A completion
-# cost 412 us instead of 49 with a plan made when the tables were empty (sql/README.md, "Plans",).
+# cost 412 us instead of 49 with a plan made when the tables were empty (sql/README.md, "Plans").
 SESSION: Final[dict[str, str]] = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
