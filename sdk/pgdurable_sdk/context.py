@@ -67,11 +67,11 @@ class DurablePromise(ABC, Generic[T]):
 
     @abstractmethod
     def value(self) -> DurableFuture[T]:
-        """Wait for it. Raises TerminalError if it is rejected."""
+        """Wait for it. The future raises TerminalError if it is rejected."""
 
     @abstractmethod
     async def peek(self) -> T | None:
-        """The value if there is one now."""
+        """The value if there is one now, else None. Raises TerminalError if it was rejected."""
 
     @abstractmethod
     async def resolve(self, value: T) -> None:
@@ -90,19 +90,24 @@ class Context(ABC):
 
     @abstractmethod
     def request(self) -> Request:
-        """What the invocation was called with: id, headers, body."""
+        """What the invocation was called with: id, headers, body. Journals nothing."""
 
     @abstractmethod
     def random(self) -> Random:
-        """Random numbers that are the same in each replay."""
+        """A generator seeded by the invocation: each replay draws the same numbers.
+
+        Not for use inside ``ctx.run``: a step whose result is replayed draws nothing, and all that follow
+        would be others.
+        """
 
     @abstractmethod
     def uuid(self) -> UUID:
-        """A UUID that is the same in each replay."""
+        """A UUID (version 4) drawn from `random`, the same in each replay: fit to be an idempotency key of
+        whatever the handler calls outside."""
 
     @abstractmethod
     def time(self) -> DurableFuture[float]:
-        """Seconds since 1970, journaled."""
+        """Seconds since 1970. The clock is read once, in a step named ``time``, and journaled."""
 
     @overload
     def run(
@@ -137,8 +142,12 @@ class Context(ABC):
         type_hint: Any = None,
         args: tuple[Any, ...] | None = None,
     ) -> DurableFuture[Any]:
-        """Execute something that must not happen again, and journal its result. `run_typed` has more
-        options."""
+        """Execute something that must not happen again, and journal its result.
+
+        Restate's older form of `run_typed`, which has more options and checks the arguments' types.
+        ``max_attempts`` counts executions, ``max_retry_duration`` runs from the first failure; when either
+        is used up the step raises TerminalError (500). ``args`` are handed to ``action``.
+        """
 
     @overload
     def run_typed(
@@ -170,16 +179,23 @@ class Context(ABC):
         *args: Any,
         **kwargs: Any,
     ) -> DurableFuture[Any]:
-        """Execute something that must not happen again, and journal its result.
+        """Execute ``action(*args, **kwargs)``, which must not happen again, and journal its result.
 
-        The action is ``async`` or a plain function, which runs in a thread. If it raises TerminalError, so
-        does this; if it raises anything else, it is tried again. It runs when this future, or anything else,
-        is awaited.
+        ``action`` is ``async``, or a plain function, which runs in a thread. It begins when this future, or
+        anything else, is awaited. What it returns is journaled by ``options.serde``, as the type that the
+        signature of ``action`` names if it names one. If the process dies before that is committed it is
+        executed again: at least once, then exactly one result.
+
+        If ``action`` raises TerminalError, that is journaled and raised here, in every replay too. Any other
+        exception ends this attempt of the handler; the step is tried again as ``options`` say, or else by
+        the retry policy of the invocation. Raises TerminalError (500) when its attempts are used up, and
+        UsageError when ``action`` uses the context: a step is one result, nothing in it can be journaled.
         """
 
     @abstractmethod
     def sleep(self, delta: timedelta, name: str | None = None) -> SleepFuture:
-        """A timer that outlives the process."""
+        """A timer that outlives the process: completed ``delta`` after now, even if the handler is not in
+        memory then. ``name`` is for people, in the journal."""
 
     @overload
     def service_call(
@@ -201,7 +217,16 @@ class Context(ABC):
     def service_call(
         self, tpe: Any, arg: Any, idempotency_key: str | None = None, headers: dict[str, str] | None = None
     ) -> CallFuture[Any]:
-        """Call a handler of a service; await the future for its result."""
+        """Call a handler of a service; await the future for its result.
+
+        ``tpe`` is the handler function itself; ``arg`` its argument (None if it takes none). Once the call
+        is journaled it happens, also if nobody awaits it. With an ``idempotency_key``, calls to the same
+        handler with the same key share one invocation for as long as its result is kept. ``headers`` are in
+        the other side's ``ctx.request().headers``.
+
+        The future raises TerminalError if the invocation failed for good, with its code; UsageError is
+        raised here if ``tpe`` has a key, and SerdeError if ``arg`` does not fit.
+        """
 
     @abstractmethod
     def service_send(
@@ -212,7 +237,11 @@ class Context(ABC):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> SendHandle:
-        """Start a handler of a service, after ``send_delay`` if any, and go on."""
+        """Start a handler of a service and go on, without waiting for it.
+
+        With ``send_delay`` it is started that much later, however much that is: it waits as a row, not in
+        memory. The rest is as of `service_call`.
+        """
 
     @overload
     def object_call(
@@ -241,7 +270,12 @@ class Context(ABC):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> CallFuture[Any]:
-        """Call a handler of the virtual object ``key``; await the future for its result."""
+        """Call a handler of the virtual object ``key``; await the future for its result.
+
+        An exclusive handler runs when those before it in the inbox of that key are done. A handler that
+        calls an exclusive one of its own key waits for ever, as does a circle of such calls. The rest is as
+        of `service_call`.
+        """
 
     @abstractmethod
     def object_send(
@@ -253,7 +287,10 @@ class Context(ABC):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> SendHandle:
-        """Start a handler of the virtual object ``key``, after ``send_delay`` if any, and go on."""
+        """Start a handler of the virtual object ``key`` and go on, without waiting for it.
+
+        Messages to one key arrive in the order in which they were sent. The rest is as of `service_send`.
+        """
 
     @overload
     def workflow_call(
@@ -282,7 +319,12 @@ class Context(ABC):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> CallFuture[Any]:
-        """Call a handler of the workflow ``key``; await the future for its result."""
+        """Call a handler of the workflow ``key``; await the future for its result.
+
+        The main handler runs once for a key: calling it when it was started before raises TerminalError
+        (409) where the future is awaited. `attach_invocation` waits for a run that was. The rest is as of
+        `service_call`.
+        """
 
     @abstractmethod
     def workflow_send(
@@ -294,7 +336,10 @@ class Context(ABC):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> SendHandle:
-        """Start a handler of the workflow ``key``, after ``send_delay`` if any, and go on."""
+        """Start a handler of the workflow ``key`` and go on, without waiting for it.
+
+        Starting a main handler that was started before does nothing. The rest is as of `service_send`.
+        """
 
     @abstractmethod
     def generic_call(
@@ -306,7 +351,11 @@ class Context(ABC):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> CallFuture[bytes]:
-        """Call a handler by name, bytes in and bytes out."""
+        """Call a handler by name, bytes in and bytes out: for services whose code is elsewhere.
+
+        ``key`` is given for virtual objects and workflows, and for nothing else. The rest is as of
+        `service_call`.
+        """
 
     @abstractmethod
     def generic_send(
@@ -319,47 +368,57 @@ class Context(ABC):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> SendHandle:
-        """Start a handler by name."""
+        """Start a handler by name and go on, as `generic_call` and `service_send`."""
 
     @abstractmethod
     def awakeable(
         self, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None
     ) -> tuple[str, DurableFuture[T]]:
-        """An id to hand to somebody outside, and the future of what they resolve it with."""
+        """An id to hand to somebody outside, and the future of what they resolve it with.
+
+        The id (``sign_1...``) is resolved or rejected over HTTP, by another handler (`resolve_awakeable`),
+        by a client, with SQL or with ``pgdurable awakeables``: the first to do so wins. The future raises
+        TerminalError when it is rejected. Hand the id out inside ``ctx.run``, so that it is done once.
+        """
 
     @abstractmethod
     def resolve_awakeable(self, name: str, value: T, serde: Serde[T] = DEFAULT) -> None:
-        """Resolve the awakeable with the id ``name``."""
+        """Resolve the awakeable with the id ``name``. Raises TerminalError (400) if that is no such id."""
 
     @abstractmethod
     def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
-        """Fail the awakeable with the id ``name``."""
+        """Fail the awakeable with the id ``name``: who waits for it gets a TerminalError with this message
+        and code."""
 
     @abstractmethod
     def signal(
         self, name: str, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None
     ) -> DurableFuture[T]:
-        """The next signal of this name that somebody sends to this invocation."""
+        """The next signal of this name that somebody sends to this invocation: each call takes one, in the
+        order of their arrival. It may have come before this is called. Raises TerminalError if it is a
+        failure."""
 
     @abstractmethod
     def resolve_signal(self, invocation_id: str, name: str, value: T, serde: Serde[T] = DEFAULT) -> None:
-        """Send a signal to an invocation."""
+        """Send a signal to an invocation, whose `signal` of that name gives ``value``."""
 
     @abstractmethod
     def reject_signal(
         self, invocation_id: str, name: str, failure_message: str, failure_code: int = 500
     ) -> None:
-        """Send a failure as signal to an invocation."""
+        """Send a failure as signal to an invocation, whose `signal` of that name raises TerminalError."""
 
     @abstractmethod
     def cancel_invocation(self, invocation_id: str) -> None:
-        """Cancel an invocation."""
+        """Cancel an invocation: where it waits next, a TerminalError (409) is raised, so that it can undo
+        what it did. Does nothing if it is completed."""
 
     @abstractmethod
     def attach_invocation(
         self, invocation_id: str, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None
     ) -> DurableFuture[T]:
-        """The result of an invocation."""
+        """The result of an invocation, awaited until there is one. Raises TerminalError if it failed, and
+        (404) if there is none with this id."""
 
     @abstractmethod
     def invocation_output(
@@ -371,7 +430,7 @@ class Context(ABC):
 class _KeyedContext(Context):
     @abstractmethod
     def key(self) -> str:
-        """The key of this object or workflow."""
+        """The key of this object or workflow, as it was called."""
 
     @abstractmethod
     def get(
@@ -381,17 +440,23 @@ class _KeyedContext(Context):
         type_hint: type[T] | None = None,
         entry_name: str | None = None,
     ) -> Awaitable[T | None]:
-        """The state ``name`` of this key, None if there is none."""
+        """The state ``name`` of this key; None if there is none.
+
+        As ``type_hint`` or ``serde`` read it. An exclusive handler, and a workflow's main one, sees its own
+        writes and nobody else's; a shared one sees what was committed when it read, and the same again in
+        each replay. ``entry_name`` is for people, in the journal.
+        """
 
     @abstractmethod
     def state_keys(self, entry_name: str | None = None) -> Awaitable[list[str]]:
-        """The names of all state of this key."""
+        """The names of all state of this key, sorted."""
 
 
 class _WritableContext(_KeyedContext):
     @abstractmethod
     def set(self, name: str, value: T, serde: Serde[T] = DEFAULT, entry_name: str | None = None) -> None:
-        """Set the state ``name`` of this key."""
+        """Set the state ``name`` of this key: visible to others when the journal entry of it is committed,
+        in the same transaction. Raises SerdeError if ``value`` does not fit."""
 
     @abstractmethod
     def clear(self, name: str, entry_name: str | None = None) -> None:

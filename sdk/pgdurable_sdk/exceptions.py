@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 class TerminalError(Exception):
     """Fail the invocation, or the ``ctx.run`` block, for good: it is not retried, and callers get this
-    error."""
+    error.
+
+    ``status_code`` is the HTTP status that a client of the ingress sees; ``metadata`` goes along with the
+    message.
+    """
 
     def __init__(self, message: str, status_code: int = 500, metadata: dict[str, str] | None = None) -> None:
         super().__init__(message)

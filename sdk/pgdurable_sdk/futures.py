@@ -41,7 +41,11 @@ CURRENT: ContextVar[Waiter | None] = ContextVar("pgdurable_attempt", default=Non
 
 
 class DurableFuture(Generic[T_co]):
-    """A result that is journaled: awaited again, or after a crash, it is the same."""
+    """A result that is journaled: awaited again, or after a crash, it is the same.
+
+    Await it, or combine it with others by the functions below. Those of asyncio (``asyncio.gather``,
+    ``asyncio.wait_for``...) decide by what this process saw first, which a replay cannot repeat.
+    """
 
     __slots__ = ("_attempt", "node")
 

@@ -24,10 +24,15 @@ class InvocationRetryPolicy:
     engine."""
 
     initial_interval: timedelta | None = None
+    """The wait after the first failure."""
     exponentiation_factor: float | None = None
+    """What each further wait is multiplied with."""
     max_interval: timedelta | None = None
+    """The longest wait."""
     max_attempts: int | None = None
+    """Failures in a row after which it is over. An entry that is journaled starts the count anew."""
     on_max_attempts: Literal["pause", "kill"] | None = None
+    """What happens then: it waits for an operator, or it fails for good with the last error (500)."""
 
     def over(self, base: InvocationRetryPolicy | None) -> InvocationRetryPolicy:
         """This policy, with what it leaves open taken from ``base``."""

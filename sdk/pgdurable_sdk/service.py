@@ -104,7 +104,14 @@ class Service(_Definition):
         output_serde: Serde[Any] = DEFAULT,
         **options: Unpack[ServiceOptions],
     ) -> Callable[[F], F]:
-        """Make a handler of ``async def handler(ctx)`` or ``async def handler(ctx, argument)``."""
+        """Make a handler of ``async def handler(ctx)`` or ``async def handler(ctx, argument)``.
+
+        ``name`` is the function's unless given. ``accept`` and ``content_type`` are the media types of input
+        and output, which the serdes read and write; by default JSON of the types in the signature. The rest
+        are options that go before the service's. Plain functions are handlers too: they run in threads.
+
+        Raises DefinitionError, or TypeError for an option that there is not.
+        """
         check_options(f"@{self.name}.handler()", Service.handler, ServiceOptions, options)
         return self._register(
             HandlerType.SERVICE,
@@ -142,7 +149,7 @@ class VirtualObject(_Keyed):
         **options: Unpack[KeyedOptions],
     ) -> Callable[[F], F]:
         """Make an exclusive handler of a function, or with ``kind="shared"`` one that only reads state, at
-        any time."""
+        any time. The rest is as of `Service.handler`."""
         check_options(f"@{self.name}.handler()", VirtualObject.handler, KeyedOptions, options)
         if kind not in ("exclusive", "shared", None):
             raise DefinitionError(f"kind={kind!r}: a handler of {self.name} is 'exclusive' or 'shared'")
@@ -171,7 +178,7 @@ class Workflow(_Keyed):
         output_serde: Serde[Any] = DEFAULT,
         **options: Unpack[MainOptions],
     ) -> Callable[[F], F]:
-        """Make the workflow's one main handler of a function."""
+        """Make the workflow's one main handler of a function. The rest is as of `Service.handler`."""
         check_options(f"@{self.name}.main()", Workflow.main, MainOptions, options)
         if any(handler.type is HandlerType.WORKFLOW for handler in self.handlers.values()):
             raise DefinitionError(
@@ -197,7 +204,7 @@ class Workflow(_Keyed):
         **options: Unpack[KeyedOptions],
     ) -> Callable[[F], F]:
         """Make a shared handler of a function: it reads state, and completes promises that the main one waits
-        for."""
+        for, also when that has ended, until its retention is over. The rest is as of `Service.handler`."""
         check_options(f"@{self.name}.handler()", Workflow.handler, KeyedOptions, options)
         return self._register(
             HandlerType.SHARED,
