@@ -19,6 +19,7 @@ from pgdurable.engine.intake import Intake
 from pgdurable.engine.maintenance import Maintenance
 from pgdurable.engine.notifier import Notifier
 from pgdurable.engine.registry import Registry
+from pgdurable.engine.residents import Surroundings
 from pgdurable.engine.results import Results
 from pgdurable.engine.timers import Timers
 from pgdurable.engine.worker import Worker
@@ -168,18 +169,10 @@ class Node:
             for handler in service.handlers.values():
                 options = handler.options.over(service.options)
                 handlers[service.name, handler.name] = replace(handler, options=options)
-        return Worker(
-            self._dsn,
-            self.settings,
-            handlers,
-            self._registry,
-            self._results,
-            self._hints,
-            self._listener,
-            self._timers,
-            self.name,
-            self.deployment_id,
+        around = Surroundings(
+            self.settings, handlers, self._registry, self._results, self._hints, self._timers
         )
+        return Worker(self._dsn, around, self._listener, self.name, self.deployment_id)
 
     def _offer(self) -> Capacity:
         return NO_CAPACITY if self._worker is None else self._worker.offer()

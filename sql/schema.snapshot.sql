@@ -429,7 +429,7 @@ create function pgdurable_engine.failure_text(p_value bytea) returns text langua
 create function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.fence_workers(p_workers uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.finish(p_finished pgdurable_engine.finish[], p_now timestamp with time zone, OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[], OUT promoted uuid[]) returns record language plpgsql volatile;
-create function pgdurable_engine.fire_timers(p_limit integer DEFAULT 500, p_worker uuid DEFAULT NULL::uuid, p_routes text[] DEFAULT '{}'::text[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, OUT fired integer, OUT next_in interval, OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.fire_timers(p_limit integer DEFAULT 500, OUT fired integer, OUT next_in interval, OUT delivered pgdurable_engine.notification[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.headers_json(p_headers json) returns json language sql immutable;
 create function pgdurable_engine.heartbeat(p_worker uuid) returns boolean language sql volatile;
 create function pgdurable_engine.join_previous(p_calls pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.notice[] language plpgsql volatile;

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgdurable.engine.batch import Batch
-    from pgdurable.engine.worker import Worker
+    from pgdurable.engine.residents import Residents
     from pgdurable.store.rows import NotificationRow, StartRow
     from pgdurable.store.verbs import Changes
     from pgdurable_sdk.handler import Handler
@@ -39,7 +39,7 @@ _SIGNALS = frozenset({EntryType.SEND_SIGNAL, EntryType.COMPLETE_AWAKEABLE})
 class Attempt:
     """Implements the SDK's ``Port`` for one execution. All of it happens in the event loop."""
 
-    def __init__(self, worker: Worker, row: StartRow, handler: Handler, start: Start) -> None:
+    def __init__(self, residents: Residents, row: StartRow, handler: Handler, start: Start) -> None:
         self.id = row.id
         self.number = row.attempt
         self.row = row
@@ -48,11 +48,11 @@ class Attempt:
         self.task: asyncio.Task[None] | None = None
         inactivity = handler.options.inactivity_timeout
         self.inactivity = (
-            worker.settings.inactivity_timeout if inactivity is None else inactivity.total_seconds()
+            residents.settings.inactivity_timeout if inactivity is None else inactivity.total_seconds()
         )
         self.lost = False
         """Its lease is gone: nothing more is written, what it awaits raises."""
-        self._worker = worker
+        self._residents = residents
         self._batch: Batch | None = None
         self._heard = len(start.notifications)
         self._early: dict[int, NotificationRow] = {}
@@ -82,7 +82,7 @@ class Attempt:
             )
         )
         if entry.delay is not None:
-            self._worker.committer.open.delays.append(entry.delay.total_seconds())
+            self._residents.committer.open.delays.append(entry.delay.total_seconds())
         if call is not None:
             changes.calls.append(call)
         elif entry.type in _STATE:
@@ -110,7 +110,7 @@ class Attempt:
 
     def invocation_id(self, request: CallRequest) -> UUID:
         """The id of a new call or send."""
-        target = self._worker.registry.find(request.service, request.handler)
+        target = self._residents.registry.find(request.service, request.handler)
         return invocation_id(
             request.service,
             request.handler,
@@ -121,13 +121,13 @@ class Attempt:
 
     async def read_state(self, name: str) -> bytes | None:
         """One state value, for an attempt that was not given all of it."""
-        return await self._worker.read_state(self.row.service, self.row.key or "", name)
+        return await self._residents.read_state(self.row.service, self.row.key or "", name)
 
     async def read_state_keys(self) -> list[str]:
         """The names in the state, likewise."""
-        return await self._worker.read_state_names(self.row.service, self.row.key or "")
+        return await self._residents.read_state_names(self.row.service, self.row.key or "")
 
-    # -- from the worker -----------------------------------------------------------------------------------
+    # -- from the residents --------------------------------------------------------------------------------
 
     @property
     def heard(self) -> int:
@@ -154,15 +154,15 @@ class Attempt:
     def _changes(self) -> Changes:
         if self.lost:
             raise AttemptLost(f"{self} is no longer run by this worker")
-        self._batch = self._worker.committer.open
-        self._worker.committer.wake()
+        self._batch = self._residents.committer.open
+        self._residents.committer.wake()
         return self._batch.enter(self)
 
     def _call(self, index: int, entry: Entry) -> SubmissionRow:
         request = entry.request
         assert request is not None
         assert entry.target_id is not None
-        target = self._worker.registry.find(request.service, request.handler)
+        target = self._residents.registry.find(request.service, request.handler)
         if target is None:
             raise UnknownTarget(
                 f"there is no handler {request.service}/{request.handler}; does a worker serve it?"
@@ -189,7 +189,7 @@ class Attempt:
     def _write_state(self, entry: Entry) -> None:
         name = None if entry.type == EntryType.CLEAR_ALL_STATE else entry.name
         value = (entry.value or b"") if entry.type == EntryType.SET_STATE else None
-        self._worker.committer.open.write_state(
+        self._residents.committer.open.write_state(
             StateWriteRow(self.id, self.row.service, self.row.key or "", name, value)
         )
 

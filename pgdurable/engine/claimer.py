@@ -41,8 +41,13 @@ class Claimer:
         """There was work and no room: claim as soon as there is."""
 
     def wake(self) -> None:
-        """There is work, or there is room again."""
+        """There is work."""
         self._wake.set()
+
+    def room_made(self) -> None:
+        """There is room: claim, if that is what was missing."""
+        if self.starved:
+            self._wake.set()
 
     async def run(self) -> None:
         """Claim, for ever. Raises a :exc:`StoreError` when the incarnation cannot go on."""

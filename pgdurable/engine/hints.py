@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pgdurable.engine.notifier import Notifier
     from pgdurable.engine.registry import Registry
+    from pgdurable.engine.residents import Residents
     from pgdurable.engine.results import Results
     from pgdurable.engine.worker import Worker
     from pgdurable.store.rows import HintRow, NotificationRow
@@ -51,8 +52,8 @@ class Hints:
 
     def deliver(self, rows: Iterable[NotificationRow]) -> None:
         """Notifications that a verb called by this process delivered."""
-        if self.worker is not None and self.worker.incarnation is not None:
-            self.worker.deliver(rows)
+        if self._residents is not None:
+            self._residents.deliver(rows)
 
     def heard(self, line: str) -> None:
         """A line that another process sent."""
@@ -71,20 +72,24 @@ class Hints:
     def returned(self) -> None:
         """The listening connection is back: lines may have been missed."""
         self._registry.changed()
-        if self.worker is not None and self.worker.incarnation is not None:
+        if self._residents is not None:
             self._wake_claimer()
-            self.worker.missing.fetch_waiting()
+            self._residents.missing.fetch_waiting()
+
+    @property
+    def _residents(self) -> Residents | None:
+        return self.worker.residents if self.worker is not None else None
 
     def _act(self, kind: str, id: UUID | None) -> None:
         if id is None:
             return
         if kind == "result":
             self._results.announced(id)
-        elif self.worker is not None and self.worker.incarnation is not None:
+        elif self._residents is not None:
             if kind == "notified":
-                self.worker.missing.fetch(id)
+                self._residents.missing.fetch(id)
             elif kind == "abort":
-                self.worker.abort(id)
+                self._residents.abort(id)
 
     def _wake_claimer(self) -> None:
         if self.worker is not None and self.worker.claimer is not None:

@@ -3,15 +3,10 @@
 
 -- Due timers, at most p_limit. `next_at` is when the next one is due, of whatever process.
 create or replace function pgdurable_engine.fire_timers(
-    p_limit   int default 500,
-    p_worker  uuid default null,
-    p_routes  text[] default '{}',
-    p_room    int default 0,
-    p_attempt bigint default 0,
+    p_limit int default 500,
     out fired     int,
     out next_in   interval,
     out delivered pgdurable_engine.notification[],
-    out started   pgdurable_engine.start[],
     out hints     pgdurable_engine.hint[]
 )
 language plpgsql
@@ -21,12 +16,8 @@ declare
     v_due      pgdurable_engine.timer[];
     v_runnable uuid[] := '{}';
     v_ids      uuid[];
-    v_taken    uuid[];
     v_hints    pgdurable_engine.hint[];
 begin
-    if p_worker is not null then
-        perform pgdurable_engine.enter_worker(p_worker);
-    end if;
     with due as materialized (
         select t.fire_at, t.id, t.index
         from pgdurable_engine.timer t
@@ -55,7 +46,7 @@ begin
             select row(null, t.id, 1036, t.index, null, 'void', null)::pgdurable_engine.notice
             from unnest(v_due) with ordinality t where t.type = 'sleep' order by t.ordinality
         ), v_now) d;
-        hints := pgdurable_engine.notified_hints(delivered, p_worker);
+        hints := pgdurable_engine.notified_hints(delivered, null);
         v_runnable := v_runnable || v_ids;
 
         v_runnable := v_runnable || pgdurable_engine.admit_due(
@@ -65,12 +56,8 @@ begin
             array(select t.id from unnest(v_due) t where t.type = 'retry'), v_now
         );
         if cardinality(v_runnable) > 0 then
-            select p.taken, p.hints into v_taken, v_hints
-            from pgdurable_engine.place(v_runnable, p_worker, p_routes, p_room, p_attempt, v_now) p;
+            select p.hints into v_hints from pgdurable_engine.place(v_runnable, null, null, 0, 0, v_now) p;
             hints := hints || v_hints;
-            if v_taken is not null then
-                started := pgdurable_engine.starts(v_taken);
-            end if;
         end if;
     end if;
     next_in := (select min(t.fire_at) from pgdurable_engine.timer t) - pgdurable_engine.clock();

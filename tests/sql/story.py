@@ -282,8 +282,8 @@ class Story:
     def notify(self, id: str | Row, index: int = AWAKEABLE, value: str = '"v"') -> str:
         return self.signal(id, "notify", index=index, outcome="success", value=hexed(value))
 
-    def fire(self, **capacity: Any) -> Row:
-        fired: Row = self.call("fire_timers", **capacity)
+    def fire(self, **limit: int) -> Row:
+        fired: Row = self.call("fire_timers", **limit)
         return fired
 
     def sweep(self) -> int:

@@ -219,7 +219,7 @@ def fire_timers(story: Story) -> Callable[[], Any]:
     story.apply(attempt.sleep(5), attempt.suspend(1), failing.retry(5))
     story.submit(exclusive(delay="5 seconds"))
     story.sleep(5)
-    return lambda: story.fire(**story.capacity(story.me))
+    return lambda: story.fire()
 
 
 @kind

@@ -117,9 +117,7 @@ class Walk:
 
     def time(self) -> None:
         self.story.sleep(self.random.choice([1, 10]))
-        worker = self.random.choice(self.workers)
-        fired = self.story.fire(**self.story.capacity(worker, self.random.randint(0, 2)))
-        self.running += self.story.started(fired["started"], worker)
+        self.story.fire()
 
     def crash(self) -> None:
         index = self.random.randrange(len(self.workers))

@@ -1,0 +1,253 @@
+"""The attempts that are in memory: the handlers that one incarnation of the worker runs.
+
+They are started as SQL leases them, fed with what is delivered, suspended when they wait for long, and
+forgotten once their ending is committed or their lease is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pgdurable.engine.absent import absent
+from pgdurable.engine.attempt import Attempt, start_of
+from pgdurable.engine.committer import Committer
+from pgdurable.engine.missing import Missing
+from pgdurable.engine.outcome import describe_failure, ending_row
+from pgdurable.store import verbs
+from pgdurable.store.rows import EndingRow
+from pgdurable_sdk.exceptions import AttemptLost
+from pgdurable_sdk.port import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from uuid import UUID
+
+    from pgdurable.config import Settings
+    from pgdurable.engine.batch import Batch
+    from pgdurable.engine.hints import Hints
+    from pgdurable.engine.registry import Registry
+    from pgdurable.engine.results import Results
+    from pgdurable.engine.timers import Timers
+    from pgdurable.store.lane import Lane
+    from pgdurable.store.rows import Applied, NotificationRow, StartRow, SubmissionRow
+    from pgdurable.store.verbs import Capacity
+    from pgdurable_sdk.handler import Handler
+    from pgdurable_sdk.port import Ending
+
+log = logging.getLogger("pgdurable.worker")
+
+CLAIM_LIMIT: Final = 256  # attempts that one call hands over at most
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The parts of this process that attempts reach."""
+
+    settings: Settings
+    handlers: dict[tuple[str, str], Handler]
+    registry: Registry
+    results: Results
+    hints: Hints
+    timers: Timers
+
+
+class Residents:
+    """Runs attempts. Lives as long as one incarnation: until ``abandon_all``."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        apply_lane: Lane,
+        notifications_lane: Lane,
+        state_lane: Lane,
+        offer: Callable[[], Capacity],
+        room_made: Callable[[], None],
+    ) -> None:
+        self._around = around
+        self._settings = around.settings
+        self._state_lane = state_lane
+        self._room_made = room_made
+        self._attempts: dict[UUID, Attempt] = {}
+        self._waiting = 0
+        """How many attempts wait for notifications, as of the last look; the others are active."""
+        self._hurried = False
+        self._quiet = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.committer = Committer(apply_lane, offer, self._applied, self._refused)
+        self.missing = Missing(notifications_lane, self._settings.missing_poll, self._attempts)
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the process."""
+        return self._settings
+
+    @property
+    def registry(self) -> Registry:
+        """What can be called."""
+        return self._around.registry
+
+    def room(self, active: int) -> int:
+        """How many attempts may be added, when at most ``active`` shall be active. Not below 0."""
+        resident = len(self._attempts)
+        return max(
+            min(self._settings.resident - resident, active - (resident - self._waiting), CLAIM_LIMIT), 0
+        )
+
+    # -- from start to end ---------------------------------------------------------------------------------
+
+    def start_all(self, rows: Iterable[StartRow], inputs: dict[UUID, SubmissionRow] | None = None) -> None:
+        """Begin attempts that SQL has leased to this incarnation."""
+        for row in rows:
+            self._start(row, inputs.get(row.id) if inputs else None)
+
+    def _start(self, row: StartRow, input: SubmissionRow | None) -> None:
+        handler = self._around.handlers.get((row.service, row.handler))
+        attempt = Attempt(self, row, handler or absent(row.service, row.handler), start_of(row, input))
+        older = self._attempts.get(row.id)
+        if older is not None:
+            self._drop(older)  # paused and resumed so soon that nobody has told it yet
+        self._attempts[row.id] = attempt
+        if attempt.inactivity <= 0:
+            attempt.execution.suspend()
+        attempt.task = self._loop.create_task(self._run(attempt))
+        self.missing.begun(row.id)
+
+    async def _run(self, attempt: Attempt) -> None:
+        try:
+            ending = await attempt.execution.run()
+        except AttemptLost:
+            self._forget(attempt)
+            return
+        except Exception as error:
+            log.exception("a fault of pgdurable while running %s", attempt)
+            ending = Failed(code=500, message=f"{type(error).__name__}: {error}")
+        if attempt.lost:
+            self._forget(attempt)
+        else:
+            self._end_attempt(attempt, ending)
+
+    def _end_attempt(self, attempt: Attempt, ending: Ending, size: int | None = None) -> None:
+        row = ending_row(attempt, ending, self._settings.retry, size)
+        if isinstance(ending, Failed):
+            log.warning("%s", describe_failure(attempt, ending, row))
+        self._end_with(attempt, row)
+
+    def _end_with(self, attempt: Attempt, row: EndingRow) -> None:
+        batch = self.committer.open
+        batch.enter(attempt).endings.append(row)
+        batch.ended.append((attempt, row))
+        if row.delay is not None:
+            batch.delays.append(row.delay.total_seconds())
+        self.committer.wake()
+
+    def _forget(self, attempt: Attempt) -> None:
+        if self._attempts.get(attempt.id) is attempt:
+            del self._attempts[attempt.id]
+            self._room_made()
+        if not self._attempts:
+            self._quiet.set()
+
+    def abort(self, id: UUID) -> None:
+        """The lease of an attempt is gone: stop it as soon as it awaits something."""
+        attempt = self._attempts.get(id)
+        if attempt is not None:
+            self._drop(attempt)
+            # The hint may be late, and this a newer attempt with a lease: then that is given back.
+            size, seen = attempt.execution.journal_size, attempt.execution.seen
+            self._end_with(attempt, EndingRow(attempt.id, "release", size, seen))
+
+    def _drop(self, attempt: Attempt) -> None:
+        attempt.lost = True
+        self._forget(attempt)
+        if attempt.task is not None:
+            attempt.task.cancel()
+
+    def abandon_all(self) -> None:
+        """The incarnation is over: what they journaled stands, and goes on elsewhere."""
+        for attempt in list(self._attempts.values()):
+            self._drop(attempt)
+
+    # -- what came of a batch ------------------------------------------------------------------------------
+
+    def _applied(self, batch: Batch, applied: Applied) -> None:
+        for id in applied.fenced:
+            self._drop(batch.attempts[id])
+        for attempt, row in batch.ended:
+            self._forget(attempt)
+            if row.type == "complete" and not attempt.lost and row.outcome is not None:
+                self._around.results.resolve(row.id, row.outcome, row.value)
+        if batch.delays:
+            self._around.timers.expect(min(batch.delays))
+        self.deliver(applied.delivered)
+        self.start_all(
+            applied.started,
+            # Of two calls with one id, the first is the one that was admitted.
+            {call.id: call for call in reversed(batch.changes.calls)} if applied.started else None,
+        )
+        self._around.hints.pass_on(applied.hints)
+
+    def _refused(self, attempt: Attempt, message: str) -> None:
+        """PostgreSQL does not take what this attempt wrote; what it had written before stands."""
+        if not attempt.lost:
+            self._drop(attempt)
+            self._attempts[attempt.id] = attempt
+            self.committer.open.leave_out(attempt.id)  # it goes on from what was refused
+            failed = Failed(code=500, message=f"the database refused what the handler did: {message}")
+            self._end_attempt(attempt, failed, size=len(attempt.row.entries or (None,)))
+
+    def deliver(self, rows: Iterable[NotificationRow]) -> None:
+        """Hand notifications to the attempts they are for; those of others are for their workers to fetch."""
+        for row in rows:
+            attempt = self._attempts.get(row.id)
+            if attempt is None or not attempt.deliver(row):
+                self.missing.fetch(row.id)
+
+    async def read_state(self, service: str, key: str, name: str) -> bytes | None:
+        """Committed state, for lazy reads."""
+        return await verbs.state_value(self._state_lane, service, key, name)
+
+    async def read_state_names(self, service: str, key: str) -> list[str]:
+        """The names in the committed state."""
+        return await verbs.state_names(self._state_lane, service, key)
+
+    # -- memory and time -----------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Journal the begin of slow steps; suspend those that wait too long, sooner when memory is scarce."""
+        while True:
+            await asyncio.sleep(self._settings.slow_run / 2)
+            if not self._attempts:
+                continue
+            now = self._loop.time()
+            scale = self._patience()
+            waiting = 0
+            for attempt in list(self._attempts.values()):
+                execution = attempt.execution
+                execution.note_slow_runs()
+                since = execution.waiting_since
+                if since is not None:
+                    waiting += 1
+                    if now - since >= attempt.inactivity * scale:
+                        execution.suspend()
+            self._waiting = waiting
+            self._room_made()
+
+    def _patience(self) -> float:
+        """What part of its inactivity timeout a handler may wait in memory: all, while a quarter is free."""
+        if self._hurried:
+            return 0.0
+        free = 1.0 - len(self._attempts) / self._settings.resident
+        return 1.0 if free > 0.25 else max(free, 0.0) * 0.01
+
+    async def settle(self) -> None:
+        """Let all of them finish; those that wait are suspended. Returns when none is left."""
+        self._hurried = True
+        self._quiet.clear()
+        if self._attempts:
+            await self._quiet.wait()
