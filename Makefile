@@ -46,6 +46,10 @@ bench: .venv/.dev ## throughput and latency on this machine (takes arguments: ma
 snapshot: .venv/.dev ## regenerate sql/schema.snapshot.sql from the migrations
 	@exec $(BIN)/python -m tests.sql.snapshot
 
+.PHONY: reference
+reference: .venv/.dev ## regenerate docs/reference/python from signatures and docstrings
+	@exec $(BIN)/python -m tests.docs.reference
+
 .PHONY: install
 install: .venv/.dev ## only install: .venv with the runtime and the development tools
 

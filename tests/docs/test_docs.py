@@ -14,9 +14,11 @@ import click
 import psycopg
 import pytest
 
+import pgdurable
 from pgdurable.config import Settings
 from pgdurable_cli import main
 from pgdurable_sdk.retry import InvocationRetryPolicy
+from tests.docs import reference
 from tests.docs.pages import LANGUAGES, ROOT, Block, blocks, pages
 from tests.docs.terminal import Terminal
 
@@ -139,6 +141,17 @@ def test_operations_has_every_setting() -> None:
                 )
             case other:
                 raise AssertionError(f"{name}: {other!r} is of a kind that this test does not know")
+
+
+def test_the_reference_of_the_python_api_is_what_the_code_says() -> None:
+    for path, text in reference.render_all().items():
+        assert path.read_text() == text, f"{name(path)} is out of date: make reference"
+
+
+def test_the_reference_has_every_public_name() -> None:
+    told = {name.removeprefix("pgdurable.") for page in reference.PAGES.values() for name in page.names}
+    public = set(pgdurable.__all__) - {"__version__"} - reference.ALIASES.keys()
+    assert not public - told, "give them a page, in tests/docs/reference.py"
 
 
 def test_design_has_a_line_for_every_dependency() -> None:
