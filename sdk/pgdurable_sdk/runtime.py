@@ -122,8 +122,9 @@ class Execution:
 
     @property
     def journal_size(self) -> int:
-        """Entries of the journal, the input included: so also the index of the output."""
-        return self.machine.size
+        """Entries of the journal, the input included: so also the index of the output. An attempt that fails in
+        the middle of its replay has issued fewer."""
+        return max(self.machine.size, len(self.start.entries))
 
     @property
     def seen(self) -> int:

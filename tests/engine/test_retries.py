@@ -96,6 +96,16 @@ async def test_on_max_attempts_kill_ends_it_for_its_callers(engine: Engine) -> N
     engine.database.sound()
 
 
+async def test_an_invocation_that_does_not_replay_ends_where_its_journal_ends(engine: Engine) -> None:
+    await engine.worker("failing.py")
+    client = await engine.client()
+    async with asyncio.timeout(10):
+        with pytest.raises(Failed, match="does not do what its journal says"):
+            await client.call("Deadly", "drifts")
+    assert engine.ledger.count("attempt") == 3
+    engine.database.sound()
+
+
 async def test_who_backs_off_can_be_hurried(engine: Engine) -> None:
     await engine.worker("failing.py")
     client = await engine.client()

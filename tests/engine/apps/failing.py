@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pgdurable
@@ -91,6 +92,16 @@ async def on_its_own_terms(ctx: Context) -> str:
 @deadly.handler()
 async def dies(ctx: Context) -> None:
     note("attempt", id=ctx.request().id)
+    raise ValueError("for good")
+
+
+@deadly.handler()
+async def drifts(ctx: Context) -> None:
+    """Does something else in each attempt, and fails after it."""
+    id = ctx.request().id
+    note("attempt", id=id)
+    await ctx.run_typed(f"step of {time.monotonic_ns()}", step)
+    await ctx.run_typed("another step", step)
     raise ValueError("for good")
 
 
