@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,7 +38,8 @@ def _failed_row(
 ) -> EndingRow:
     own = attempt.handler.options.invocation_retry_policy
     policy = own.over(default) if own is not None else default
-    decision = decide(failed, policy, attempt.row.retry_count, attempt.row.retry_size, size)
+    before, size_before = attempt.row.retry_count, attempt.row.retry_size
+    decision = decide(failed, policy, before, size_before, size, random.random())
     if decision.action == "kill":
         value = msgspec.json.encode({"code": 500, "message": failed.message})
         return EndingRow(attempt.id, "complete", size, seen, outcome="failure", value=value)

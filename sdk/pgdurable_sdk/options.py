@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from pgdurable_sdk.checks import check_duration
+from pgdurable_sdk.exceptions import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,13 +26,14 @@ class _AnyOptions(TypedDict, total=False):
     metadata: dict[str, str] | None
     """Announced to the engine, for people and tools to read."""
     inactivity_timeout: timedelta | None
-    """A handler that waits longer leaves memory, and is replayed when there is something for it."""
+    """A handler that waits longer leaves memory, and is replayed when there is something for it. Zero: it
+    leaves whenever it waits."""
     abort_timeout: timedelta | None
     """Announced to the engine, which makes no use of it."""
     journal_retention: timedelta | None
     """How long the journal of a completed invocation is kept: at most as long as its result."""
     ingress_private: bool | None
-    """Only other handlers may call it, not clients."""
+    """Only other handlers may call it, not clients. A handler of a private service cannot be public."""
     invocation_retry_policy: InvocationRetryPolicy | None
     """How failed attempts are retried. What it leaves open is taken from the service's."""
     invocation_context_managers: list[Callable[[], Any]] | None
@@ -64,7 +68,10 @@ class MainOptions(_AnyOptions, _StateOptions, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options of a service or a handler, whatever its kind. None: not said."""
+    """The options of a service or a handler, whatever its kind. None: not said.
+
+    Raises DefinitionError for a value that cannot be meant.
+    """
 
     metadata: dict[str, str] | None = None
     inactivity_timeout: timedelta | None = None
@@ -78,10 +85,35 @@ class Options:
     enable_lazy_state: bool | None = None
     state_preload: bool | list[str] | None = None
 
+    def __post_init__(self) -> None:
+        for name in _DURATIONS:
+            check_duration(name, getattr(self, name))
+        _check_texts(self.metadata)
+        _check_preload(self.state_preload)
+        for manager in self.invocation_context_managers or ():
+            made = hasattr(manager, "__aenter__") and not isinstance(manager, type)
+            if made or not callable(manager):
+                raise DefinitionError(
+                    f"invocation_context_managers has {manager!r}: give what makes a context manager, as "
+                    "a function with @asynccontextmanager does, not one that is made"
+                )
+
+    @property
+    def preloaded(self) -> list[str] | None:
+        """The names of the state that comes along with a start; None: all of it."""
+        if self.state_preload is None:
+            return [] if self.enable_lazy_state else None
+        if isinstance(self.state_preload, bool):
+            return None if self.state_preload else []
+        return self.state_preload
+
     def over(self, base: Options) -> Options:
         """These options, with what they leave open taken from ``base``."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
-        merged = replace(base, **{name: value for name, value in given.items() if value is not None})
+        given = {name: value for name, value in given.items() if value is not None}
+        if not given.keys().isdisjoint(_STATE):  # one thing by two names
+            given |= {name: getattr(self, name) for name in _STATE}
+        merged = replace(base, **given)
         if self.invocation_retry_policy is not None:
             policy = self.invocation_retry_policy.over(base.invocation_retry_policy)
             merged = replace(merged, invocation_retry_policy=policy)
@@ -90,6 +122,10 @@ class Options:
             both = [*(manager for manager in outer if manager not in own), *own]
             merged = replace(merged, invocation_context_managers=both)
         return merged
+
+
+_DURATIONS = tuple(field.name for field in fields(Options) if field.type == "timedelta | None")
+_STATE = ("enable_lazy_state", "state_preload")
 
 
 def check_options(
@@ -106,4 +142,22 @@ def check_options(
         named = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
         raise TypeError(
             f"{where} has no option {', '.join(map(repr, unknown))}; it has {', '.join([*named, *known])}"
+        )
+
+
+def _check_texts(metadata: object) -> None:
+    if metadata is None:
+        return
+    pairs = cast("dict[object, object]", metadata).items() if isinstance(metadata, dict) else [(None, None)]
+    if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
+        raise DefinitionError(f"metadata={metadata!r} is not a dict of texts by names")
+
+
+def _check_preload(preload: object) -> None:
+    if preload is None or isinstance(preload, bool):
+        return
+    names = cast("list[object]", preload) if isinstance(preload, list) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise DefinitionError(
+            f"state_preload={preload!r} is neither True (all state), nor False (none), nor a list of names"
         )

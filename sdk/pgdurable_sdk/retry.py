@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
+
+from pgdurable_sdk.checks import check_attempts, check_factor, check_interval, check_order
+from pgdurable_sdk.exceptions import DefinitionError
 
 
 def backoff(failures: int, initial: timedelta, factor: float, longest: timedelta | None) -> timedelta:
@@ -21,7 +24,9 @@ def backoff(failures: int, initial: timedelta, factor: float, longest: timedelta
 @dataclass(frozen=True, slots=True)
 class InvocationRetryPolicy:
     """How failed attempts of an invocation are retried. What is None is taken from the service, then the
-    engine."""
+    engine.
+
+    Raises DefinitionError for a value that cannot be meant."""
 
     initial_interval: timedelta | None = None
     """The wait after the first failure."""
@@ -34,10 +39,32 @@ class InvocationRetryPolicy:
     on_max_attempts: Literal["pause", "kill"] | None = None
     """What happens then: it waits for an operator, or it fails for good with the last error (500)."""
 
+    def __post_init__(self) -> None:
+        check_interval("initial_interval", self.initial_interval)
+        check_interval("max_interval", self.max_interval)
+        check_order("initial_interval", self.initial_interval, "max_interval", self.max_interval)
+        check_factor("exponentiation_factor", self.exponentiation_factor)
+        check_attempts("max_attempts", self.max_attempts)
+        if self.on_max_attempts not in ("pause", "kill", None):
+            raise DefinitionError(f"on_max_attempts={self.on_max_attempts!r}: it is 'pause' or 'kill'")
+
     def over(self, base: InvocationRetryPolicy | None) -> InvocationRetryPolicy:
         """This policy, with what it leaves open taken from ``base``."""
         if base is None:
             return self
 
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(base, **{name: value for name, value in given.items() if value is not None})
+        given: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {name: value for name, value in given.items() if value is not None}
+        return replace(base, **given | self._interval_of_base(base))
+
+    def _interval_of_base(self, base: InvocationRetryPolicy) -> dict[str, Any]:
+        """Where only one of the two intervals is ours, the other gives way to it."""
+        if self.initial_interval is not None and self.max_interval is None and base.max_interval is not None:
+            return {"max_interval": max(self.initial_interval, base.max_interval)}
+        if (
+            self.max_interval is not None
+            and self.initial_interval is None
+            and base.initial_interval is not None
+        ):
+            return {"initial_interval": min(self.max_interval, base.initial_interval)}
+        return {}

@@ -12,6 +12,7 @@ by whatever the handler tries next, so a handler that swallows it cannot do any 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -80,6 +81,7 @@ class Execution:
         self.unsafe_read = False
         """Whether a shared handler was given state that is not in the committed journal yet."""
         self.finished = False
+        self._begun = time.monotonic()
         self._state: StateView | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._suspending = False
@@ -216,7 +218,9 @@ class Execution:
         """How often, and for how many seconds, attempts failed at this point of the journal."""
         if self.machine.size > max(len(self.start.entries), 1):
             return 0, 0.0
-        return self.start.retry_count, self.start.retry_seconds
+        if self.start.retry_count == 0:
+            return 0, 0.0
+        return self.start.retry_count, self.start.retry_seconds + time.monotonic() - self._begun
 
     async def commit_reads(self) -> None:
         """Before something leaves the process: make sure that a replay is given the state this attempt was

@@ -76,6 +76,11 @@ class _Definition:
                 output_serde=output_serde,
                 options=options.over(self.options),
             )
+            if self.options.ingress_private and options.ingress_private is False:
+                raise DefinitionError(
+                    f"{self.name} is private, so its handler {handler.name!r} cannot be public: "
+                    "make the service public, and private what is not to be called from outside"
+                )
             if handler.name in self.handlers:
                 raise DefinitionError(f"{self.name} has two handlers named {handler.name!r}")
             self.handlers[handler.name] = handler

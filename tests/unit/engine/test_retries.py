@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdurable.config import Settings
-from pgdurable.engine.retries import Decision, decide
+from pgdurable.engine.retries import JITTER, Decision, decide
 from pgdurable_sdk.port import Failed
 from pgdurable_sdk.retry import InvocationRetryPolicy
 
@@ -84,7 +84,18 @@ def test_the_default_is_restates() -> None:
     assert after(69, policy=policy).action == "pause"
 
 
-@given(st.integers(0, 10**6), st.floats(1.0, 100.0), st.integers(0, 10**6))
+def test_what_failed_together_is_not_tried_again_together() -> None:
+    delays = [decide(FAILED, POLICY, 1, 5, 5, chance).delay for chance in (0.0, 0.5, 1.0)]
+    assert delays == [200 * MS, 230 * MS, 260 * MS]
+    assert decide(FAILED, POLICY, 4, 5, 5, 1.0).delay == 1000 * MS * (1 + JITTER)
+
+
+def test_a_wish_is_kept_exactly() -> None:
+    wish = Failed(code=503, message="busy", retry_after=7000 * MS)
+    assert decide(wish, POLICY, 0, 5, 5, 1.0).delay == 7000 * MS
+
+
+@given(st.integers(0, 10**6), st.floats(1.0, 100.0), st.integers(1, 60_000))
 def test_a_delay_is_never_longer_than_the_longest(failures: int, factor: float, initial: int) -> None:
     policy = InvocationRetryPolicy(
         initial_interval=initial * MS, exponentiation_factor=factor, max_interval=60_000 * MS

@@ -41,7 +41,7 @@ ticket = VirtualObject("Ticket", invocation_retry_policy=InvocationRetryPolicy(m
 order = Workflow("Order")
 
 
-@shop.handler(name="buy", inactivity_timeout=timedelta(seconds=5), ingress_private=False)
+@shop.handler(name="buy", inactivity_timeout=timedelta(seconds=5))
 async def purchase(ctx: Context, seat: Seat) -> bool:
     """Buy a seat."""
     return True
@@ -95,7 +95,7 @@ def test_the_manifest_says_it_all() -> None:
             {
                 "name": "buy",
                 "handler_type": "service",
-                "public": True,
+                "public": False,
                 "documentation": "Buy a seat.",
                 "input": {
                     "content_type": "application/json",
@@ -263,7 +263,8 @@ def test_an_unknown_option_is_explained() -> None:
 
 def test_type_checkers_check_the_values_of_options() -> None:
     # mypy reports an ignore that is not needed; running this adds little.
-    Service("Typed", journal_retention=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(DefinitionError):
+        Service("Typed", journal_retention=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Workflow("Typed").main(ingress_private="")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 

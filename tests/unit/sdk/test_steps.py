@@ -304,6 +304,27 @@ async def test_a_step_is_exhausted_by_time_too() -> None:
 
 
 @steps.handler()
+async def taking_its_time(ctx: Context) -> str:
+    async def slow() -> None:
+        await asyncio.sleep(0.03)
+        raise ValueError("flaky")
+
+    try:
+        await ctx.run_typed("slow", slow, RunOptions(max_duration=timedelta(seconds=60)))
+    except TerminalError:
+        return "given up"
+    return "never"
+
+
+async def test_the_longest_duration_includes_the_attempt_that_fails() -> None:
+    world = World(taking_its_time)
+    world.retry_count, world.retry_seconds = 9, 59.98
+    assert await world.finish() == returned("given up")
+    world = World(taking_its_time)
+    assert isinstance(await world.finish(), Failed), "it is the first failure from which time counts"
+
+
+@steps.handler()
 async def safe_then_risky(ctx: Context) -> Any:
     await ctx.run_typed("safe", note, RunOptions(), 1)
     return await risky(ctx)

@@ -1,0 +1,52 @@
+"""What a duration, a factor or a number of attempts may be, said where it is given.
+
+All of these raise DefinitionError, and let None pass: it means that nothing is said.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from pgdurable_sdk.exceptions import DefinitionError
+
+
+def check_duration(name: str, value: object) -> None:
+    """A duration is a timedelta, and not negative."""
+    if value is None:
+        return
+    if not isinstance(value, timedelta):
+        raise DefinitionError(f"{name}={value!r} is no duration: write {name}=timedelta(seconds=...)")
+    if value < timedelta():
+        raise DefinitionError(f"{name} is {value.total_seconds():g} s: a duration cannot be negative")
+
+
+def check_interval(name: str, value: object) -> None:
+    """An interval between attempts has some length: without a pause a failure costs all there is."""
+    check_duration(name, value)
+    if value == timedelta():
+        raise DefinitionError(f"{name} is zero: there has to be some time between two attempts")
+
+
+def check_factor(name: str, value: object) -> None:
+    """What an interval is multiplied with is at least 1."""
+    if value is None:
+        return
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 1 <= value < math.inf:
+        raise DefinitionError(f"{name}={value!r}: it has to be a number from 1 on, as intervals only grow")
+
+
+def check_attempts(name: str, value: object) -> None:
+    """The first attempt is one, too."""
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise DefinitionError(f"{name}={value!r}: it has to be a whole number from 1 on, where 1 is no retry")
+
+
+def check_order(shorter: str, short: timedelta | None, longer: str, long: timedelta | None) -> None:
+    """One interval is not longer than the other."""
+    if short is not None and long is not None and short > long:
+        raise DefinitionError(
+            f"{shorter} ({short.total_seconds():g} s) is longer than {longer} ({long.total_seconds():g} s)"
+        )
