@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from pgdurable_sdk.service import Service, VirtualObject, Workflow
 
@@ -40,8 +40,17 @@ class App:
         return f"<App {', '.join(service.name for service in self.services)}>"
 
 
-def app(services: Iterable[Definition]) -> App:
-    """What `pgdurable dev` and `pgdurable worker` serve: a module-level ``app = pgdurable.app([...])``."""
+def app(
+    services: Iterable[Definition],
+    protocol: Literal["bidi", "request_response"] | None = None,
+    identity_keys: list[str] | None = None,
+) -> App:
+    """What `pgdurable dev` and `pgdurable worker` serve: a module-level ``app = pgdurable.app([...])``.
+
+    ``protocol`` and ``identity_keys`` are taken so that Restate's apps need no change. They say how a server
+    reaches handlers over HTTP and how it proves who it is; here handlers run in the worker's own process.
+    """
+    del protocol, identity_keys
     return App(services)
 
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
+from pgdurable_sdk.futures import CallFuture, DurableFuture, SendHandle, SleepFuture
+from pgdurable_sdk.futures import CallFuture as RestateDurableCallFuture
+from pgdurable_sdk.futures import DurableFuture as RestateDurableFuture
+from pgdurable_sdk.futures import SleepFuture as RestateDurableSleepFuture
 from pgdurable_sdk.run import DEFAULTS, RunOptions
 from pgdurable_sdk.serde import DEFAULT, Serde
 
@@ -20,7 +24,23 @@ if TYPE_CHECKING:
     from random import Random
     from uuid import UUID
 
-    from pgdurable_sdk.futures import CallFuture, DurableFuture, SendHandle, SleepFuture
+__all__ = [
+    "AttemptFinishedEvent",
+    "Context",
+    "DurablePromise",
+    "ObjectContext",
+    "ObjectSharedContext",
+    "Request",
+    "RestateDurableCallFuture",
+    "RestateDurableFuture",
+    "RestateDurableSleepFuture",
+    "RunAction",
+    "RunOptions",
+    "SendHandle",
+    "Serde",
+    "WorkflowContext",
+    "WorkflowSharedContext",
+]
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
@@ -37,6 +57,8 @@ P = ParamSpec("P")
 AsyncHandler = Callable[[Any, I], Coroutine[Any, Any, O]] | Callable[[Any], Coroutine[Any, Any, O]]
 """A handler function with an argument or without."""
 SyncHandler = Callable[[Any, I], O] | Callable[[Any], O]
+RunAction = Callable[..., Coroutine[Any, Any, T]] | Callable[..., T]
+"""What ``ctx.run`` executes."""
 
 
 class AttemptFinishedEvent(Protocol):
@@ -52,14 +74,19 @@ class Request:
     """What the invocation was called with."""
 
     id: str
+    """``inv_1...``"""
     headers: dict[str, str]
+    """Those of the HTTP request, or of the call."""
     attempt_headers: dict[str, str]
+    """Empty: handlers run in the worker's process, no request goes to them."""
     body: bytes
+    """The input, as it was before it was deserialised."""
     attempt_finished_event: AttemptFinishedEvent
     scope: str | None = None
+    """None: there are no scopes yet."""
     limit_key: str | None = None
+    """None, as the scope."""
     idempotency_key: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class DurablePromise(ABC, Generic[T]):
@@ -427,7 +454,9 @@ class Context(ABC):
         """The result of an invocation if it is completed by now, else None."""
 
 
-class _KeyedContext(Context):
+class ObjectSharedContext(Context):
+    """For shared handlers of a virtual object: they read state."""
+
     @abstractmethod
     def key(self) -> str:
         """The key of this object or workflow, as it was called."""
@@ -452,7 +481,9 @@ class _KeyedContext(Context):
         """The names of all state of this key, sorted."""
 
 
-class _WritableContext(_KeyedContext):
+class ObjectContext(ObjectSharedContext):
+    """For exclusive handlers of a virtual object: they write state, too."""
+
     @abstractmethod
     def set(self, name: str, value: T, serde: Serde[T] = DEFAULT, entry_name: str | None = None) -> None:
         """Set the state ``name`` of this key: visible to others when the journal entry of it is committed,
@@ -467,7 +498,9 @@ class _WritableContext(_KeyedContext):
         """Remove all state of this key."""
 
 
-class _PromiseContext(_KeyedContext):
+class WorkflowSharedContext(ObjectSharedContext):
+    """For shared handlers of a workflow: they read state and complete promises."""
+
     @abstractmethod
     def promise(
         self, name: str, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None
@@ -475,17 +508,5 @@ class _PromiseContext(_KeyedContext):
         """The promise ``name`` of this workflow."""
 
 
-class ObjectSharedContext(_KeyedContext):
-    """For shared handlers of a virtual object: they read state."""
-
-
-class ObjectContext(_WritableContext):
-    """For exclusive handlers of a virtual object."""
-
-
-class WorkflowSharedContext(_PromiseContext):
-    """For shared handlers of a workflow: they read state and complete promises."""
-
-
-class WorkflowContext(_PromiseContext, _WritableContext):
-    """For the main handler of a workflow."""
+class WorkflowContext(WorkflowSharedContext, ObjectContext):
+    """For the main handler of a workflow: it writes state, and waits for promises."""

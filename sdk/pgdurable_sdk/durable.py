@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pgdurable_sdk import hints, ids, reads
-from pgdurable_sdk.context import DurablePromise, ObjectContext, Request, WorkflowContext
+from pgdurable_sdk.context import DurablePromise, Request, WorkflowContext
 from pgdurable_sdk.exceptions import SerdeError, TerminalError, UsageError
 from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle, SleepFuture
 from pgdurable_sdk.handler import HandlerType, handler_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class DurableContext(WorkflowContext, ObjectContext):
+class DurableContext(WorkflowContext):
     """The context of one attempt."""
 
     def __init__(self, attempt: Execution) -> None:

@@ -30,6 +30,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import timedelta
 
+__all__ = [
+    "AttemptFailed",
+    "AttemptLost",
+    "Cancelled",
+    "DefinitionError",
+    "JournalMismatch",
+    "RetryableError",
+    "SdkInternalBaseException",
+    "SdkInternalException",
+    "SerdeError",
+    "SuspendedException",
+    "TerminalError",
+    "UnknownTarget",
+    "UsageError",
+    "is_internal_exception",
+]
+
 
 class TerminalError(Exception):
     """Fail the invocation, or the ``ctx.run`` block, for good: it is not retried, and callers get this

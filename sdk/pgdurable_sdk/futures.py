@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator
     from datetime import timedelta
 
+    from pgdurable_sdk.context import Context
+
 T = TypeVar("T")
 U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
@@ -34,6 +36,15 @@ class Waiter(Protocol):
 
     @property
     def replaying(self) -> bool: ...
+
+    @property
+    def context(self) -> Context: ...
+
+    @property
+    def debug_id(self) -> str: ...
+
+    @property
+    def target(self) -> str: ...
 
 
 CURRENT: ContextVar[Waiter | None] = ContextVar("pgdurable_attempt", default=None)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pgdurable_sdk import models
 from pgdurable_sdk import serde as serdes
-from pgdurable_sdk.exceptions import DefinitionError, SerdeError, TerminalError
+from pgdurable_sdk.exceptions import DefinitionError, RetryableError, SerdeError, TerminalError
 from pgdurable_sdk.options import Options as Options  # part of a Handler, for those who read one
 
 if typing.TYPE_CHECKING:
@@ -85,8 +86,11 @@ class Handler:
         retrying."""
         try:
             value = self.input.serde.deserialize(body)
-        except (SerdeError, ValueError, TypeError) as error:
-            raise TerminalError(f"the input of {self.service}/{self.name} is {error}", 400) from error
+        except (TerminalError, RetryableError):
+            raise
+        except Exception as error:
+            said = str(error) if isinstance(error, SerdeError) else f"not readable: {models.explain(error)}"
+            raise TerminalError(f"the input of {self.service}/{self.name} is {said}", 400) from error
         if value is None and not body and self.needs_input:
             raise TerminalError(
                 f"{self.service}/{self.name} needs an input, {_spell(self.input.type_hint)}, but got none",
@@ -98,9 +102,11 @@ class Handler:
         """The result as bytes. Raises SerdeError, which names the handler and the type."""
         try:
             return self.output.serde.serialize(value)
-        except (SerdeError, ValueError, TypeError) as error:
+        except (TerminalError, RetryableError):
+            raise
+        except Exception as error:
             raise SerdeError(
-                f"the result of {self.service}/{self.name} cannot be serialised: {error}"
+                f"the result of {self.service}/{self.name} cannot be serialised: {models.explain(error)}"
             ) from error
 
 

@@ -7,7 +7,7 @@ import typing
 from functools import lru_cache
 from typing import Any
 
-import msgspec
+from pgdurable_sdk.serde import supports
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +51,4 @@ def _resolve(action: Callable[..., Any], text: str) -> Any:
 def _usable(hint: Any) -> bool:
     if hint is None or hint is type(None) or hint is Any or isinstance(hint, typing.TypeVar):
         return False
-    try:
-        info = msgspec.inspect.type_info(hint)
-    except Exception:  # noqa: BLE001
-        return False
-    return not isinstance(info, msgspec.inspect.CustomType) or hasattr(hint, "model_validate")
+    return supports(hint)

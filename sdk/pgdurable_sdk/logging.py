@@ -1,4 +1,6 @@
-"""Logging that knows of replay: what a handler logged in an earlier attempt is not logged again."""
+"""Logging that knows of invocations: what a handler logged in an earlier attempt is not logged again, and
+each record may say which invocation it comes from.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Any
 
 from pgdurable_sdk.futures import CURRENT
 
-__all__ = ["ReplayFilter", "RestateLoggingFilter", "getLogger", "is_replaying"]
+__all__ = ["InvocationFilter", "ReplayFilter", "RestateLoggingFilter", "getLogger", "is_replaying"]
 
 
 def is_replaying() -> bool:
@@ -21,10 +23,25 @@ class ReplayFilter(logging.Filter):
     """Drops what a replaying handler logs. Add it to handlers or loggers of your own."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not is_replaying()
+        return super().filter(record) and not is_replaying()
 
 
 RestateLoggingFilter = ReplayFilter
+
+
+class InvocationFilter(logging.Filter):
+    """Gives each record ``invocation_id`` and ``invocation_target``, for formats to show; ``-`` outside of
+    handlers. Add it to a handler of the log::
+
+        handler.addFilter(InvocationFilter())
+        handler.setFormatter(logging.Formatter("%(levelname)s %(invocation_id)s %(message)s"))
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        attempt = CURRENT.get()
+        record.invocation_id = "-" if attempt is None else attempt.debug_id
+        record.invocation_target = "-" if attempt is None else attempt.target
+        return super().filter(record)
 
 
 def getLogger(name: str | None = None) -> logging.Logger:

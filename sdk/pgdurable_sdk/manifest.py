@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from pgdurable_sdk.handler import Content, Handler, HandlerType, Options, ServiceType
-from pgdurable_sdk.serde import json_schema
 
 if TYPE_CHECKING:
     from pgdurable_sdk.retry import InvocationRetryPolicy
@@ -71,7 +70,7 @@ def describe_handler(handler: Handler) -> HandlerManifest:
         public=not options.ingress_private,
         documentation=handler.documentation,
         input=_content(handler.input, required=handler.needs_input) if handler.takes_input else None,
-        output=_content(handler.output),
+        output=_content(handler.output, output=True),
         options=describe_options(options),
     )
 
@@ -90,8 +89,11 @@ def describe_options(options: Options) -> OptionsManifest:
     )
 
 
-def _content(content: Content, *, required: bool = False) -> ContentManifest:
-    return ContentManifest(content.content_type, json_schema(content.type_hint), required)
+def _content(content: Content, *, required: bool = False, output: bool = False) -> ContentManifest:
+    # A serde of somebody else's making need not know of schemas.
+    schema_of = getattr(content.serde, "json_schema", None)
+    schema = None if schema_of is None else schema_of(output=output)
+    return ContentManifest(content.content_type, schema, required)
 
 
 def _retry(policy: InvocationRetryPolicy | None) -> RetryManifest | None:

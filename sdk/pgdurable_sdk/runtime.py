@@ -73,6 +73,7 @@ class Execution:
         self.port = port
         self.machine = Machine(start.entries, start.notifications, check_payloads=check_payloads)
         self.steps = Steps(self)
+        self.context = DurableContext(self)
         self.waiting_since: float | None = None
         """Loop time since when the handler waits for notifications and for nothing else; None while it
         runs."""
@@ -124,8 +125,8 @@ class Execution:
 
     @property
     def journal_size(self) -> int:
-        """Entries of the journal, the input included: so also the index of the output. An attempt that fails in
-        the middle of its replay has issued fewer."""
+        """Entries of the journal, the input included: so also the index of the output. An attempt that fails
+        in the middle of its replay has issued fewer."""
         return max(self.machine.size, len(self.start.entries))
 
     @property
@@ -137,6 +138,16 @@ class Execution:
     def replaying(self) -> bool:
         """Whether the handler repeats what it did in an earlier attempt."""
         return self.machine.replaying
+
+    @property
+    def debug_id(self) -> str:
+        """``inv_1...``"""
+        return self.start.debug_id
+
+    @property
+    def target(self) -> str:
+        """``Service/handler``, or ``Service/key/handler``."""
+        return self.handler.target(self.start.key)
 
     # For the context and the steps.
 
@@ -248,7 +259,7 @@ class Execution:
 
     async def _call_handler(self) -> Any:
         handler = self.handler
-        context = DurableContext(self)
+        context = self.context
         arguments = (handler.read_input(self.start.input),) if handler.takes_input else ()
         managers = handler.options.invocation_context_managers
         if not managers and handler.is_async:

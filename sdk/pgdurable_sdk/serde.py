@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from pgdurable_sdk import models
 from pgdurable_sdk.exceptions import SerdeError
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ __all__ = [
     "MsgspecJsonSerde",
     "PydanticJsonSerde",
     "Serde",
-    "json_schema",
-    "resolve",
 ]
 
 
@@ -42,8 +41,11 @@ class Serde(ABC, Generic[T]):
 
     @abstractmethod
     def deserialize(self, buf: bytes) -> T | None:
-        """The value of these bytes; None for none. Raises SerdeError (or any ValueError) if they are not
-        one."""
+        """The value of these bytes; None for none. Raises SerdeError (or anything) if they are not one."""
+
+    def json_schema(self, *, output: bool = False) -> dict[str, Any] | None:
+        """The JSON Schema of what it reads, or with ``output`` of what it writes; None: there is none."""
+        return None
 
 
 class BytesSerde(Serde[bytes]):
@@ -62,14 +64,17 @@ class DefaultSerde(Serde[T]):
 
     def __init__(self, type_hint: Any = None) -> None:
         self.type_hint = type_hint
-        self._decode = _decoder(type_hint)
+        self._adapter = models.adapter_of(type_hint)
+        self._decode: Callable[[bytes], Any] = (
+            _decoder(type_hint) if self._adapter is None else self._adapter.validate_json
+        )
 
     def serialize(self, obj: T | None) -> bytes:
         if obj is None:
             return b""
         try:
             return _ENCODE(obj)
-        except (TypeError, ValueError, NotImplementedError, msgspec.MsgspecError) as error:
+        except (TypeError, ValueError, OverflowError, RecursionError, NotImplementedError) as error:
             raise SerdeError(f"{_name_of(type(obj))} cannot be turned into JSON: {error}") from error
 
     def deserialize(self, buf: bytes) -> T | None:
@@ -77,10 +82,15 @@ class DefaultSerde(Serde[T]):
             return None
         try:
             value: T = self._decode(buf)
-        except (TypeError, ValueError, NotImplementedError, msgspec.MsgspecError) as error:
+        except (TypeError, ValueError, RecursionError, NotImplementedError) as error:
             expected = "JSON" if self.type_hint is None else _name_of(self.type_hint)
-            raise SerdeError(f"not {expected}: {error}") from error
+            raise SerdeError(f"not {expected}: {models.explain(error)}") from error
         return value
+
+    def json_schema(self, *, output: bool = False) -> dict[str, Any] | None:
+        if self._adapter is None:
+            return _schema(self.type_hint)
+        return models.schema_of(self._adapter, output=output)
 
 
 class JsonSerde(DefaultSerde[T]):
@@ -121,38 +131,57 @@ def _open(serde: Any) -> bool:
     return serde.__class__ is DefaultSerde and hint is None
 
 
-def json_schema(type_hint: Any) -> dict[str, Any] | None:
-    """The JSON Schema of a type, where there is one."""
+def supports(type_hint: Any) -> bool:
+    """Whether the default serde can read values of this type."""
+    try:
+        _typed(type_hint)
+        info = msgspec.inspect.type_info(type_hint)
+    except SerdeError:
+        return False
+    except TypeError:  # nothing that msgspec would take, but pydantic does; or not hashable
+        return models.adapter_of(type_hint) is not None
+    return not isinstance(info, msgspec.inspect.CustomType) or models.is_model(type_hint)
+
+
+def _schema(type_hint: Any) -> dict[str, Any] | None:
     if type_hint is None or type_hint is Any:
         return None
+    definitions: dict[str, Any] = {}
+
+    def of_model(hint: Any) -> dict[str, Any]:
+        # Its own definitions belong to the top of the whole, where its references look for them.
+        if not models.is_model(hint):
+            raise NotImplementedError(hint)
+        schema: dict[str, Any] = hint.model_json_schema(ref_template=f"#/$defs/{hint.__name__}.{{model}}")
+        inner = schema.pop("$defs", {})
+        definitions.update({f"{hint.__name__}.{name}": part for name, part in inner.items()})
+        return schema
+
     try:
-        return msgspec.json.schema(type_hint, schema_hook=_foreign_schema)
+        schema = msgspec.json.schema(type_hint, schema_hook=of_model)
     except (TypeError, NotImplementedError):
         return None
+    if definitions:
+        schema["$defs"] = {**schema.get("$defs", {}), **definitions}
+    return schema
 
 
 def _encode_foreign(value: Any) -> Any:
-    """What msgspec does not know: pydantic, recognised by its methods and so without importing it."""
-    dump = getattr(value, "model_dump", None)
-    if dump is not None:
-        return dump(mode="json")
+    """What msgspec does not know."""
+    if models.is_model(type(value)):
+        return msgspec.Raw(value.model_dump_json().encode())
     raise NotImplementedError(f"{_name_of(type(value))} has no JSON form; use a dataclass, or give a serde")
 
 
 def _decode_foreign(type_hint: Any, value: Any) -> Any:
-    validate = getattr(type_hint, "model_validate", None)
-    if validate is not None:
-        return validate(value)
+    if models.is_model(type_hint):
+        try:
+            return type_hint.model_validate_json(msgspec.json.encode(value))
+        except ValueError as error:
+            raise ValueError(models.explain(error)) from error
     raise NotImplementedError(
         f"{_name_of(type_hint)} cannot be read from JSON; use a dataclass, or give a serde"
     )
-
-
-def _foreign_schema(type_hint: Any) -> dict[str, Any]:
-    schema: Callable[[], dict[str, Any]] | None = getattr(type_hint, "model_json_schema", None)
-    if schema is None:
-        raise NotImplementedError(type_hint)
-    return schema()
 
 
 _ENCODE = msgspec.json.Encoder(enc_hook=_encode_foreign).encode

@@ -6,6 +6,7 @@ writes the handler as ``async def``.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pgdurable_sdk.run import DEFAULTS, RunOptions
@@ -334,3 +335,7 @@ class SyncContext:
 
     def _sent(self, send: Callable[[], SendHandle]) -> SyncSendHandle:
         return SyncSendHandle(self._bridge, self._bridge.call(send))
+
+
+CURRENT_SYNC: ContextVar[SyncContext | None] = ContextVar("pgdurable_sync_context", default=None)
+"""The context of the handler that runs in this thread."""

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdurable_sdk.exceptions import AttemptLost, SdkInternalBaseException
-from pgdurable_sdk.sync import SyncContext
+from pgdurable_sdk.sync import CURRENT_SYNC, SyncContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +79,14 @@ async def call(function: Callable[..., Any], context: DurableContext, arguments:
     result: Future[Any] = Future()
     variables = contextvars.copy_context()
 
+    def in_thread() -> Any:
+        sync = SyncContext(bridge, context)
+        CURRENT_SYNC.set(sync)
+        return function(sync, *arguments)
+
     def run() -> None:
         try:
-            result.set_result(variables.run(function, SyncContext(bridge, context), *arguments))
+            result.set_result(variables.run(in_thread))
         except BaseException as error:  # noqa: BLE001  (the task gets it)
             result.set_exception(error)
         finally:

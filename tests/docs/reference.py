@@ -168,6 +168,8 @@ def _class(target: griffe.Class) -> Iterator[str]:
     bases = [str(base) for base in target.bases]
     if any(base.endswith(("Error", "Exception")) for base in bases):
         yield f"A kind of `{bases[0]}`."
+    if all(base.endswith("Context") for base in bases) and bases:
+        yield f"All of {' and '.join(f'`{base}`' for base in bases)}, too."
     yield from _docstring(target)
     if target.name in CONSTRUCTED:
         constructor = target.all_members["__init__"]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypedDict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Literal, TypedDict
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from pgdurable_sdk import Context, RunOptions, Service, hints
 from pgdurable_sdk.exceptions import SerdeError
-from pgdurable_sdk.serde import DEFAULT, BytesSerde, DefaultSerde, JsonSerde, Serde, json_schema, resolve
-from tests.unit.sdk.world import World, returned
+from pgdurable_sdk.runtime import Failed
+from pgdurable_sdk.serde import DEFAULT, BytesSerde, DefaultSerde, JsonSerde, Serde, resolve
+from tests.unit.sdk.world import World, failed, returned
 
 
 @dataclass
@@ -30,30 +35,40 @@ class Order(TypedDict):
     tickets: list[Ticket]
 
 
-class Model:
-    """Looks like a pydantic model, to what looks."""
+class Shirt(Enum):
+    SMALL = "s"
+    LARGE = "l"
 
-    def __init__(self, name: str) -> None:
-        self.name = name
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Model) and other.name == self.name
+class Everything(TypedDict, total=False):
+    at: datetime
+    day: date
+    takes: timedelta
+    id: UUID
+    price: Decimal
+    size: Shirt
+    kind: Literal["a", "b"]
+    seats: set[int]
+    pair: tuple[int, str]
+    data: bytes
+    numbers: dict[int, str]
+    maybe: Seat | None
 
-    def __hash__(self) -> int:
-        return hash(self.name)
 
-    def model_dump(self, mode: str) -> dict[str, Any]:
-        return {"name": self.name, "mode": mode}
-
-    @classmethod
-    def model_validate(cls, value: dict[str, Any]) -> Model:
-        if "name" not in value:
-            raise ValueError("a name is missing")
-        return cls(value["name"])
-
-    @classmethod
-    def model_json_schema(cls) -> dict[str, Any]:
-        return {"title": "Model"}
+EVERYTHING: Everything = {
+    "at": datetime(2024, 1, 1, 12, tzinfo=UTC),
+    "day": date(2024, 1, 1),
+    "takes": timedelta(hours=1, milliseconds=5),
+    "id": UUID(int=7),
+    "price": Decimal("1.10"),
+    "size": Shirt.LARGE,
+    "kind": "b",
+    "seats": {1, 2},
+    "pair": (1, "a"),
+    "data": b"\xff",
+    "numbers": {1: "one"},
+    "maybe": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -67,8 +82,9 @@ class Model:
         (Order, {"tickets": [Ticket(Seat(2, "B"))]}),
         (dict[str, Seat], {"a": Seat(1, "A")}),
         (datetime, datetime(2024, 1, 1, tzinfo=UTC)),
-        (Model, Model("Ada")),
-        (list[Model], [Model("Ada")]),
+        (Everything, EVERYTHING),
+        (Shirt, Shirt.SMALL),
+        (Seat | None, Seat(2, "B")),
         (int | None, None),
         (Any, {"a": [1, None]}),
     ],
@@ -90,7 +106,9 @@ def test_none_is_no_bytes() -> None:
         (int, b'"x"', "not int: Expected `int`, got `str`"),
         (Seat, b'{"row":1}', "not Seat: Object missing required field `letter`"),
         (None, b"{", "not JSON"),
-        (Model, b"{}", "not Model: a name is missing"),
+        (Order, b'{"tickets":[{"seat":{"row":1,"letter":2}}]}', re.escape("- at `$.tickets[0].seat.letter`")),
+        (Shirt, b'"xl"', "not Shirt: Invalid enum value 'xl'"),
+        (UUID, b'"x"', "not UUID: Invalid UUID"),
     ],
 )
 def test_what_does_not_fit_is_said(hint: Any, data: bytes, reason: str) -> None:
@@ -106,11 +124,33 @@ def test_the_default_takes_on_the_hint() -> None:
     assert resolve(given, Seat) is given
 
 
+class Odd:
+    pass
+
+
 def test_schemas() -> None:
-    assert json_schema(int) == {"type": "integer"}
-    assert json_schema(list[Model]) == {"type": "array", "items": {"title": "Model"}}
-    assert json_schema(None) is None
-    assert json_schema(Context) is None
+    assert DefaultSerde(int).json_schema() == {"type": "integer"}
+    tickets = DefaultSerde(list[Ticket]).json_schema()
+    assert tickets is not None
+    assert tickets["items"] == {"$ref": "#/$defs/Ticket"}
+    assert tickets["$defs"].keys() == {"Ticket", "Seat"}
+    assert DefaultSerde(Everything).json_schema() is not None
+    serdes: list[Serde[Any]] = [DefaultSerde(), DefaultSerde(Odd), JsonSerde(), BytesSerde(), Upper()]
+    for without in serdes:
+        assert without.json_schema() is None
+
+
+@pytest.mark.parametrize("value", [Odd(), {1, 2j}, "\ud800"])
+def test_what_has_no_json_is_said(value: Any) -> None:
+    with pytest.raises(SerdeError, match="cannot be turned into JSON"):
+        DEFAULT.serialize(value)
+
+
+def test_a_value_that_holds_itself_is_said() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(SerdeError, match="list cannot be turned into JSON"):
+        DEFAULT.serialize(endless)
 
 
 async def annotated() -> Seat:
@@ -180,3 +220,30 @@ async def test_pieces_of_state_are_typed() -> None:
         return seat.row
 
     assert await World(stateful).finish() == returned(4)
+
+
+class Broken(Serde[Any]):
+    def serialize(self, obj: Any) -> bytes:
+        return obj["missing"]  # type: ignore[no-any-return]
+
+    def deserialize(self, buf: bytes) -> Any:
+        raise KeyError("secret")
+
+
+@service.handler(input_serde=Broken())
+async def broken_input(ctx: Context, body: Any) -> None:
+    pass
+
+
+@service.handler(output_serde=Broken())
+async def broken_output(ctx: Context) -> dict[str, int]:
+    return {}
+
+
+async def test_whatever_a_serde_raises_is_explained() -> None:
+    assert await World(broken_input, input=b"x").finish() == failed(
+        400, "the input of Serdes/broken_input is not readable: 'secret'"
+    )
+    ending = await World(broken_output).finish()
+    assert isinstance(ending, Failed)
+    assert ending.message == "the result of Serdes/broken_output cannot be serialised: 'missing'"

@@ -1,0 +1,3 @@
+"""`app`, where `restate.endpoint` has it."""
+
+from pgdurable.loader import app as app

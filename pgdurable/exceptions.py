@@ -1,0 +1,3 @@
+"""Errors, as `restate.exceptions` has them."""
+
+from pgdurable_sdk.exceptions import *

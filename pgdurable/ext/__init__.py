@@ -1,0 +1,1 @@
+"""What works together with other libraries, each in a module of its own."""

@@ -1,0 +1,3 @@
+"""`InvocationRetryPolicy`, where `restate.retry_policy` has it."""
+
+from pgdurable_sdk.retry import InvocationRetryPolicy as InvocationRetryPolicy

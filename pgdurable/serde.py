@@ -1,0 +1,3 @@
+"""Values to bytes and back, as `restate.serde`."""
+
+from pgdurable_sdk.serde import *

@@ -1,0 +1,3 @@
+"""`Service`, where `restate.service` has it."""
+
+from pgdurable_sdk.service import Service as Service

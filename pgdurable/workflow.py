@@ -1,0 +1,3 @@
+"""`Workflow`, where `restate.workflow` has it."""
+
+from pgdurable_sdk.service import Workflow as Workflow
