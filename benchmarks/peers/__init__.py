@@ -2,8 +2,8 @@
 
 from benchmarks.peers.base import Peer
 from benchmarks.peers.pgdurable import Pgdurable
-from benchmarks.peers.restate import Restate
+from benchmarks.peers.restate import RestatePython, RestateTypeScript
 
 __all__ = ["PEERS", "Peer"]
 
-PEERS: dict[str, type[Peer]] = {peer.name: peer for peer in (Pgdurable, Restate)}
+PEERS: dict[str, type[Peer]] = {peer.name: peer for peer in (Pgdurable, RestatePython, RestateTypeScript)}

@@ -1,0 +1,52 @@
+// The workloads' handlers for Restate's TypeScript SDK: the same as restate_app.py.
+
+import * as restate from "@restatedev/restate-sdk";
+
+const step = async () => 1;
+
+const bench = restate.service({
+  name: "Bench",
+  handlers: {
+    echo: async (ctx, message) => message,
+
+    steps9: async (ctx, start) => {
+      let total = start;
+      for (let number = 0; number < 9; number++) {
+        total += await ctx.run(`step-${number}`, step);
+      }
+      return total;
+    },
+
+    chain9: async (ctx, start) => {
+      let total = start;
+      for (let number = 0; number < 9; number++) {
+        total = await ctx.serviceClient(bench).increment(total);
+      }
+      return total;
+    },
+
+    increment: async (ctx, number) => number + 1,
+
+    fan_out: async (ctx, width) => {
+      const calls = [];
+      for (let number = 0; number < width; number++) {
+        calls.push(ctx.serviceClient(bench).increment(number));
+      }
+      const results = await restate.RestatePromise.all(calls);
+      return results.reduce((sum, result) => sum + result, 0);
+    },
+  },
+});
+
+const counter = restate.object({
+  name: "Counter",
+  handlers: {
+    add: async (ctx, amount) => {
+      const total = ((await ctx.get("total")) ?? 0) + amount;
+      ctx.set("total", total);
+      return total;
+    },
+  },
+});
+
+restate.serve({ services: [bench, counter], port: Number(process.env.PORT) });
