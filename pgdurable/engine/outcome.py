@@ -9,7 +9,7 @@ import msgspec
 
 from pgdurable.engine.retries import decide
 from pgdurable.store.rows import EndingRow
-from pgdurable_sdk.port import Completed, Suspended
+from pgdurable_sdk.port import Completed, Released, Suspended
 
 if TYPE_CHECKING:
     from pgdurable.engine.attempt import Attempt
@@ -29,6 +29,8 @@ def ending_row(
             return EndingRow(attempt.id, "complete", size, seen, outcome=outcome, value=value)
         case Suspended(awaiting, seen):
             return EndingRow(attempt.id, "suspend", size, seen, awaiting=awaiting)
+        case Released(seen):
+            return EndingRow(attempt.id, "release", size, seen)
         case failed:
             return _failed_row(attempt, failed, default, size, seen)
 

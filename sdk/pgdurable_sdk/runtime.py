@@ -36,7 +36,7 @@ from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Node, settled, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
 from pgdurable_sdk.journal.machine import Machine, Progress
-from pgdurable_sdk.port import Completed, Ending, Failed, Port, Start, Suspended
+from pgdurable_sdk.port import Completed, Ending, Failed, Port, Released, Start, Suspended
 from pgdurable_sdk.state import StateView
 from pgdurable_sdk.steps import IN_STEP, Steps, cause_of, stacktrace
 
@@ -54,6 +54,7 @@ __all__ = [
     "Execution",
     "Failed",
     "Port",
+    "Released",
     "Start",
     "Suspended",
     "UnknownTarget",
@@ -67,7 +68,15 @@ class Execution:
     """One attempt. `run` once, in a task of its own; the rest may be called from the loop at any time
     meanwhile."""
 
-    def __init__(self, handler: Handler, start: Start, port: Port, *, check_payloads: bool = True) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        start: Start,
+        port: Port,
+        *,
+        check_payloads: bool = True,
+        always_replay: bool = False,
+    ) -> None:
         self.handler = handler
         self.start = start
         self.port = port
@@ -83,9 +92,12 @@ class Execution:
         """Whether a shared handler was given state that is not in the committed journal yet."""
         self.finished = False
         self._begun = time.monotonic()
+        self.error: BaseException | None = None
+        """What the handler raised, unless it was suspended: for whoever shows it."""
+        self._always_replay = always_replay
         self._state: StateView | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._suspending = False
+        self._suspending = always_replay
         self._awaiting: list[int] | None = None
         self._stopped: BaseException | None = None
         self._on_finish: list[Callable[[], None]] = []
@@ -98,7 +110,10 @@ class Execution:
         try:
             return self._returned(await self._call_handler())
         except BaseException as error:  # noqa: BLE001  (what is not ours is raised again)
-            return self._raised(error)
+            ending = self._raised(error)
+            if not isinstance(ending, (Suspended, Released)):
+                self.error = error
+            return ending
         finally:
             self._finish()
 
@@ -122,6 +137,11 @@ class Execution:
         """Journal the command of a step that has been executing for 50 ms. To be called every 25 ms or so."""
         with suppress(SdkInternalException):  # kept, and raised in the handler
             self.steps.note_slow()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the handler waits for notifications, for nothing else, and has not been woken."""
+        return self.waiting_since is not None and self._waiter is not None and not self._waiter.done()
 
     @property
     def journal_size(self) -> int:
@@ -188,6 +208,7 @@ class Execution:
     async def wait(self, node: Node) -> None:
         """Until the node is settled. Raises Cancelled, or what stops the attempt."""
         if settled(node):
+            self.replay_what_is_new()
             return
         self.enter()
         if self._waiter is not None:
@@ -200,11 +221,18 @@ class Execution:
         while True:
             progress = self._progress(node)
             if progress is Progress.READY:
+                self.replay_what_is_new()
                 return
             if progress is Progress.CANCELLED:
                 raise self.cancelled()
             self.steps.start(node)
             await self._park(node)
+
+    def replay_what_is_new(self) -> None:
+        """At an await that would go on at once: if every await is to be replayed, and this attempt journaled
+        anything, end it. The next one repeats that, so it comes further."""
+        if self._always_replay and self._has_grown and not self.steps.busy:
+            raise self._stop(_Releasing())
 
     def timer(self, delta: timedelta, name: str | None = None) -> SleepFuture:
         """A durable timer."""
@@ -227,7 +255,7 @@ class Execution:
 
     def failures_before(self) -> tuple[int, float]:
         """How often, and for how many seconds, attempts failed at this point of the journal."""
-        if self.machine.size > max(len(self.start.entries), 1):
+        if self._has_grown:
             return 0, 0.0
         if self.start.retry_count == 0:
             return 0, 0.0
@@ -256,6 +284,11 @@ class Execution:
         self._on_finish.append(callback)
 
     # Inside.
+
+    @property
+    def _has_grown(self) -> bool:
+        """Whether this attempt has added to the journal."""
+        return self.machine.size > max(len(self.start.entries), 1)
 
     async def _call_handler(self) -> Any:
         handler = self.handler
@@ -334,6 +367,8 @@ class Execution:
 
     def _stopped_by(self, stopped: BaseException) -> Ending:
         match stopped:
+            case _Releasing():
+                return Released(self.machine.seen)
             case SuspendedException():
                 return Suspended(self._awaiting, self.machine.seen)
             case _Failing():
@@ -364,6 +399,10 @@ class Execution:
             message=f"the handler {self.handler.target(self.start.key)} was to be suspended and "
             f"swallowed the SuspendedException: {stopped}",
         )
+
+
+class _Releasing(SuspendedException):
+    """Suspended though nothing is missing."""
 
 
 class _Failing(AttemptFailed):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -61,6 +62,8 @@ class World:
         self.retry_count = 0
         self.retry_seconds = 0.0
         self.check_payloads = True
+        self.always_replay = False
+        self.time = time.time()
         self.commits = 0
         self.children = 0
         self.execution: Execution | None = None
@@ -108,6 +111,9 @@ class World:
         await asyncio.sleep(0)
         return list(self.state)
 
+    def now(self) -> float:
+        return self.time
+
     # Actions.
 
     async def attempt(self) -> None:
@@ -126,7 +132,7 @@ class World:
             retry_seconds=self.retry_seconds,
             random_seed=7,
         )
-        self.execution = Execution(self.handler, start, self, check_payloads=self.check_payloads)
+        self.execution = Execution(self.handler, start, self, check_payloads=self.check_payloads, always_replay=self.always_replay)
         self.task = asyncio.create_task(self.execution.run())
         await self.settle()
 
