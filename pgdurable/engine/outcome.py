@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 
 
 def ending_row(
-    attempt: Attempt, ending: Ending, default: InvocationRetryPolicy, size: int | None = None
+    attempt: Attempt,
+    ending: Ending,
+    default: InvocationRetryPolicy,
+    size: int | None = None,
+    *,
+    give_up: bool = False,
 ) -> EndingRow:
-    """The row of ``ending``. ``size`` is that of the stored journal, where the execution's would be wrong."""
+    """The row of ``ending``. ``size`` is that of the stored journal, where the execution's would be wrong.
+    A failure is the invocation's if it is to ``give_up``.
+    """
     seen = attempt.execution.seen
     if size is None:
         size = attempt.execution.journal_size
@@ -31,6 +38,8 @@ def ending_row(
             return EndingRow(attempt.id, "suspend", size, seen, awaiting=awaiting)
         case Released(seen):
             return EndingRow(attempt.id, "release", size, seen)
+        case failed if give_up:
+            return _given_up(attempt, failed, size, seen)
         case failed:
             return _failed_row(attempt, failed, default, size, seen)
 
@@ -43,8 +52,7 @@ def _failed_row(
     before, size_before = attempt.row.retry_count, attempt.row.retry_size
     decision = decide(failed, policy, before, size_before, size, random.random())
     if decision.action == "kill":
-        value = msgspec.json.encode({"code": 500, "message": failed.message})
-        return EndingRow(attempt.id, "complete", size, seen, outcome="failure", value=value)
+        return _given_up(attempt, failed, size, seen)
     return EndingRow(
         id=attempt.id,
         type=decision.action,
@@ -59,6 +67,12 @@ def _failed_row(
         related_name=failed.related_name,
         related_type=failed.related_type,
     )
+
+
+def _given_up(attempt: Attempt, failed: Failed, size: int, seen: int) -> EndingRow:
+    value = msgspec.json.encode({"code": 500, "message": storable(failed.message)})
+    end = max(size, len(attempt.row.entries or ()))  # it may have failed before it had replayed all
+    return EndingRow(attempt.id, "complete", end, seen, outcome="failure", value=value)
 
 
 def storable(text: str) -> str:

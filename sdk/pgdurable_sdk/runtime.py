@@ -94,6 +94,8 @@ class Execution:
         self._begun = time.monotonic()
         self.error: BaseException | None = None
         """What the handler raised, unless it was suspended: for whoever shows it."""
+        self.on_wait: Callable[[], None] | None = None
+        """Called whenever the handler begins to wait for notifications."""
         self._always_replay = always_replay
         self._state: StateView | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -276,6 +278,7 @@ class Execution:
             self._stop(error)
         if self._waiter is not None and not self.steps.busy:  # its result came back before it was quite over
             self.waiting_since = asyncio.get_running_loop().time()
+            self._note_wait()
         if self._stopped is not None or self._suspending:
             self._wake()
 
@@ -318,12 +321,17 @@ class Execution:
                 raise self._stop(SuspendedException())
             self.waiting_since = loop.time()
         self._waiter = loop.create_future()
+        self._note_wait()
         try:
             await self._waiter
         finally:
             self._waiter = self.waiting_since = None
         if self._stopped is not None:
             raise self._stopped
+
+    def _note_wait(self) -> None:
+        if self.on_wait is not None and self.waiting_since is not None:
+            self.on_wait()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

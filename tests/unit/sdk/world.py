@@ -132,7 +132,9 @@ class World:
             retry_seconds=self.retry_seconds,
             random_seed=7,
         )
-        self.execution = Execution(self.handler, start, self, check_payloads=self.check_payloads, always_replay=self.always_replay)
+        self.execution = Execution(
+            self.handler, start, self, check_payloads=self.check_payloads, always_replay=self.always_replay
+        )
         self.task = asyncio.create_task(self.execution.run())
         await self.settle()
 
