@@ -71,8 +71,7 @@ def _failed_row(
 
 def _given_up(attempt: Attempt, failed: Failed, size: int, seen: int) -> EndingRow:
     value = msgspec.json.encode({"code": 500, "message": storable(failed.message)})
-    end = max(size, len(attempt.row.entries or ()))  # it may have failed before it had replayed all
-    return EndingRow(attempt.id, "complete", end, seen, outcome="failure", value=value)
+    return EndingRow(attempt.id, "complete", size, seen, outcome="failure", value=value)
 
 
 def storable(text: str) -> str:

@@ -174,9 +174,11 @@ async def harness(
     Raises EmbeddedPostgresError when the server cannot be started, a StoreError or MigrationError when the
     given database cannot be used.
     """
-    async with _database(dsn) as found:
-        async with _node(found, services, always_replay, disable_retries, settings or SETTINGS) as env:
-            yield env
+    async with (
+        _database(dsn) as found,
+        _node(found, services, always_replay, disable_retries, settings or SETTINGS) as env,
+    ):
+        yield env
 
 
 @asynccontextmanager

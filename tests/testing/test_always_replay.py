@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -81,9 +82,9 @@ async def test_what_is_not_deterministic_is_found(serve: Serve, what: str) -> No
                 await ctx.run("end", int)
 
     async with serve(service, always_replay=True) as env:
+        calls = (env.client.service_call(throw, None) for _ in range(20))
         with pytest.raises(TerminalError, match="does not do what its journal says"):
-            for _ in range(20):
-                await env.client.service_call(throw, None)
+            await asyncio.gather(*calls)
 
 
 async def test_without_it_such_a_handler_may_pass(serve: Serve) -> None:

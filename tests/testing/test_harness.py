@@ -67,11 +67,14 @@ async def test_a_failure_nobody_asked_for_is_in_the_note_of_the_tests_own_error(
     async def work(ctx: Context) -> None:
         raise KeyError("no such thing")
 
-    with pytest.raises(AssertionError) as caught:
+    async def test() -> None:
         async with serve(service, disable_retries=True) as env:
             await env.client.service_send(work, None)
             await env.settle()
             raise AssertionError("the work was not done")
+
+    with pytest.raises(AssertionError) as caught:
+        await test()
     (note,) = caught.value.__notes__
     assert "Background/work" in note
     assert "raise KeyError" in note

@@ -108,9 +108,9 @@ async def test_back_off_passes_like_any_other_time(serve: Serve) -> None:
         handle = await env.client.service_send(flaky, None)
         await env.settle()
         assert len(attempts) == 1
-        await env.advance(timedelta(hours=3.5))
+        await env.advance(timedelta(hours=4.5))  # 1 and 2, and some jitter
         assert len(attempts) == 3
-        await env.advance(timedelta(hours=4))
+        await env.advance(timedelta(hours=6))
         assert await handle.attach() == "at last"
         assert [failure.retried for failure in env.failures] == [True, True, True]
 
@@ -177,7 +177,8 @@ async def test_the_database_has_its_own_clock_back_afterwards(serve: Serve, dsn:
     async with serve(service) as env:
         await env.advance(DAY)
     with psycopg.connect(dsn) as connection:
-        row = connection.execute(
-            "select pgdurable_engine.clock() - clock_timestamp() < '1 minute', to_regnamespace('pgdurable_testing')"  # noqa: E501
-        ).fetchone()
+        row = connection.execute("""
+            select pgdurable_engine.clock() - clock_timestamp() < '1 minute',
+                to_regnamespace('pgdurable_testing')
+        """).fetchone()
     assert row == (True, None)
