@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+    from pgdurable_sdk.codec import JournalValueCodec, JournalValueCodecProvider
+
 Definition = Service | VirtualObject | Workflow
 KINDS: Final = (Service, VirtualObject, Workflow)
 
@@ -27,8 +29,13 @@ class AppLoadError(Exception):
 class App:
     """Services that are deployed together, as ``pgdurable.app`` makes it."""
 
-    def __init__(self, services: Iterable[object]) -> None:
+    def __init__(
+        self,
+        services: Iterable[object],
+        journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
+    ) -> None:
         self.services: list[Definition] = []
+        self.journal_value_codec = journal_value_codec
         for service in services:
             if not isinstance(service, KINDS):
                 raise TypeError(f"{service!r} is not a Service, VirtualObject or Workflow")
@@ -44,14 +51,19 @@ def app(
     services: Iterable[Definition],
     protocol: Literal["bidi", "request_response"] | None = None,
     identity_keys: list[str] | None = None,
+    journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
 ) -> App:
     """What `pgdurable dev` and `pgdurable worker` serve: a module-level ``app = pgdurable.app([...])``.
+
+    ``journal_value_codec`` encodes all that is stored for these services, to encrypt or compress it: a
+    `JournalValueCodec`, or an ``async`` function that makes one when a process starts. Services that call
+    each other need the same.
 
     ``protocol`` and ``identity_keys`` are taken so that Restate's apps need no change. They say how a server
     reaches handlers over HTTP and how it proves who it is; here handlers run in the worker's own process.
     """
     del protocol, identity_keys
-    return App(services)
+    return App(services, journal_value_codec)
 
 
 def load_app(reference: str) -> App:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
     from typing import Any
 
-    from pgdurable.loader import Definition
+    from pgdurable.loader import App, Definition
     from pgdurable.node import Node
+    from pgdurable_sdk.codec import JournalValueCodec, JournalValueCodecProvider
 
 GC_YOUNG = 10_000
 """Objects made before the youngest are looked through; Python's 700 are for programs that make fewer."""
@@ -51,14 +52,15 @@ class Serving:
     services: Sequence[Definition] = ()
     ingress: Endpoint | None = None
     admin: Endpoint | None = None
+    codec: JournalValueCodec | JournalValueCodecProvider | None = None
 
 
-def load(app: str) -> list[Definition]:
-    """The services of an app file or module. Raises Failure with the place of the error."""
+def load(app: str) -> App:
+    """The app of a file or module. Raises Failure with the place of the error."""
     from pgdurable.loader import AppLoadError, load_app
 
     try:
-        return list(load_app(app).services)
+        return load_app(app)
     except AppLoadError as error:
         raise Failure(str(error)) from None
     except SystemExit as error:
@@ -87,7 +89,7 @@ async def serving_node(serving: Serving) -> AsyncGenerator[Node]:
 
     at = serving.ingress
     ingress = Address(at.host, at.port) if at else None
-    node = Node(serving.dsn, services=serving.services, ingress=ingress)
+    node = Node(serving.dsn, services=serving.services, ingress=ingress, codec=serving.codec)
     async with AsyncExitStack() as stack:
         try:
             await node.start()

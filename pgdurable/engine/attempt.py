@@ -6,6 +6,7 @@ deliver) another row of the same batch: SQL does both in one transaction or neit
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pgdurable.engine.headers import from_detail, to_detail
@@ -43,9 +44,7 @@ class Attempt:
         self.number = row.attempt
         self.row = row
         self.handler = handler
-        instruments = residents.instruments
-        self.execution = Execution(handler, start, self, always_replay=instruments.always_replay)
-        self.execution.on_wait = instruments.stirred
+        self.execution = Execution(handler, start, self, codec=residents.codec)
         self.task: asyncio.Task[None] | None = None
         inactivity = handler.options.inactivity_timeout
         self.inactivity = (
@@ -128,21 +127,12 @@ class Attempt:
         """The names in the state, likewise."""
         return await self._residents.read_state_names(self.row.service, self.row.key or "")
 
-    def now(self) -> float:
-        """The time, as this process has it."""
-        return self._residents.instruments.now()
-
     # -- from the residents --------------------------------------------------------------------------------
 
     @property
     def heard(self) -> int:
         """The sequence up to which notifications were handed to the execution."""
         return self._heard
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether the handler waits, and all it did is committed."""
-        return self.execution.waits and not self._early and (self._batch is None or self._batch.over)
 
     def deliver(self, row: NotificationRow) -> bool:
         """Hand over a notification. False if one before it is missing: somebody else delivered it."""
@@ -239,9 +229,9 @@ def invocation_id(
     return ids.new_id(None if key is None else ids.partition_of(key))
 
 
-def start_of(row: StartRow, input: SubmissionRow | None, now: float) -> Start:
+def start_of(row: StartRow, input: SubmissionRow | None) -> Start:
     """What the SDK needs to run an attempt, from what SQL gave; ``input`` is what this process submitted
-    itself. ``now`` is in seconds since 1970.
+    itself.
     """
     if row.entries is None:
         assert input is not None, "SQL leaves out the input only for what this very call submitted"
@@ -277,7 +267,7 @@ def start_of(row: StartRow, input: SubmissionRow | None, now: float) -> Start:
         state=dict(row.state or ()),
         state_complete=row.state_complete,
         retry_count=row.retry_count,
-        retry_seconds=now - since.timestamp() if since else 0.0,
+        retry_seconds=(datetime.now(UTC) - since).total_seconds() if since else 0.0,
         idempotency_key=row.idempotency_key,
         random_seed=row.id.int & 0xFFFF_FFFF_FFFF_FFFF,
     )

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from pgdurable.config import Settings
     from pgdurable.engine.batch import Batch
     from pgdurable.engine.hints import Hints
-    from pgdurable.engine.instruments import Instruments
     from pgdurable.engine.registry import Registry
     from pgdurable.engine.results import Results
     from pgdurable.engine.timers import Timers
     from pgdurable.store.lane import Lane
     from pgdurable.store.rows import Applied, NotificationRow, StartRow, SubmissionRow
     from pgdurable.store.verbs import Capacity
+    from pgdurable_sdk.codec import JournalValueCodec
     from pgdurable_sdk.handler import Handler
     from pgdurable_sdk.port import Ending
 
@@ -53,7 +53,7 @@ class Surroundings:
     results: Results
     hints: Hints
     timers: Timers
-    instruments: Instruments
+    codec: JournalValueCodec | None
 
 
 class Residents:
@@ -90,9 +90,9 @@ class Residents:
         return self._settings
 
     @property
-    def instruments(self) -> Instruments:
-        """A test harness's, or none."""
-        return self._around.instruments
+    def codec(self) -> JournalValueCodec | None:
+        """That of the app."""
+        return self._around.codec
 
     @property
     def registry(self) -> Registry:
@@ -115,12 +115,7 @@ class Residents:
 
     def _start(self, row: StartRow, input: SubmissionRow | None) -> None:
         handler = self._around.handlers.get((row.service, row.handler))
-        attempt = Attempt(
-            self,
-            row,
-            handler or absent(row.service, row.handler),
-            start_of(row, input, self.instruments.now()),
-        )
+        attempt = Attempt(self, row, handler or absent(row.service, row.handler), start_of(row, input))
         older = self._attempts.get(row.id)
         if older is not None:
             self._drop(older)  # paused and resumed so soon that nobody has told it yet
@@ -129,7 +124,6 @@ class Residents:
             attempt.execution.suspend()
         attempt.task = self._loop.create_task(self._run(attempt))
         self.missing.begun(row.id)
-        self.instruments.stirred()
 
     async def _run(self, attempt: Attempt) -> None:
         try:
@@ -146,11 +140,9 @@ class Residents:
             self._end_attempt(attempt, ending)
 
     def _end_attempt(self, attempt: Attempt, ending: Ending, size: int | None = None) -> None:
-        failed = ending if isinstance(ending, Failed) else None
-        give_up = self.instruments.ended(attempt, failed)
-        row = ending_row(attempt, ending, self._settings.retry, size, give_up=give_up)
-        if failed is not None:
-            log.warning("%s", describe_failure(attempt, failed, row))
+        row = ending_row(attempt, ending, self._settings.retry, size)
+        if isinstance(ending, Failed):
+            log.warning("%s", describe_failure(attempt, ending, row))
         self._end_with(attempt, row)
 
     def _end_with(self, attempt: Attempt, row: EndingRow) -> None:
@@ -206,7 +198,6 @@ class Residents:
             {call.id: call for call in reversed(batch.changes.calls)} if applied.started else None,
         )
         self._around.hints.pass_on(applied.hints)
-        self.instruments.stirred()
 
     def _refused(self, attempt: Attempt, message: str) -> None:
         """PostgreSQL does not take what this attempt wrote; what it had written before stands."""
@@ -260,14 +251,6 @@ class Residents:
             return 0.0
         free = 1.0 - len(self._attempts) / self._settings.resident
         return 1.0 if free > 0.25 else max(free, 0.0) * 0.01
-
-    def heard_at_rest(self) -> dict[UUID, int] | None:
-        """Of each attempt, what it has heard of, if all of them wait and all they did is committed; else
-        None.
-        """
-        if not all(attempt.at_rest for attempt in self._attempts.values()):
-            return None
-        return {id: attempt.heard for id, attempt in self._attempts.items()}
 
     async def settle(self) -> None:
         """Let all of them finish; those that wait are suspended. Returns when none is left."""

@@ -4,6 +4,7 @@ Nothing here talks to a database or a network. The engine runs handlers through 
 everything that decides how a handler is replayed is in `pgdurable_sdk.journal`.
 """
 
+from pgdurable_sdk.codec import JournalValueCodec, JournalValueCodecProvider
 from pgdurable_sdk.context import (
     Context,
     DurablePromise,
@@ -15,6 +16,7 @@ from pgdurable_sdk.context import (
 )
 from pgdurable_sdk.exceptions import (
     Cancelled,
+    CodecError,
     DefinitionError,
     RetryableError,
     SdkInternalBaseException,
@@ -50,11 +52,14 @@ from pgdurable_sdk.sync import SyncContext, SyncFuture, SyncPromise, SyncSendHan
 __all__ = [
     "CallFuture",
     "Cancelled",
+    "CodecError",
     "Context",
     "DefinitionError",
     "DurableFuture",
     "DurablePromise",
     "InvocationRetryPolicy",
+    "JournalValueCodec",
+    "JournalValueCodecProvider",
     "ObjectContext",
     "ObjectSharedContext",
     "Request",

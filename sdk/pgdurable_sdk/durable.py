@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec.structs import replace
 
 from pgdurable_sdk import hints, ids, reads
 from pgdurable_sdk.context import DurablePromise, Request, WorkflowContext
@@ -51,7 +54,7 @@ class DurableContext(WorkflowContext):
             id=start.debug_id,
             headers=start.headers,
             attempt_headers={},
-            body=start.input,
+            body=self._attempt.input,
             attempt_finished_event=_Finished(self._attempt),
             idempotency_key=start.idempotency_key,
         )
@@ -70,7 +73,7 @@ class DurableContext(WorkflowContext):
     # Steps and time.
 
     def time(self) -> DurableFuture[float]:
-        return self.run_typed("time", self._now)
+        return self.run_typed("time", _now)
 
     def run(
         self,
@@ -195,7 +198,11 @@ class DurableContext(WorkflowContext):
         return id, Result(self._attempt, handle, _decoder(serde, type_hint))
 
     def resolve_awakeable(self, name: str, value: Any, serde: Serde[Any] = DEFAULT) -> None:
-        self._issue(commands.complete_awakeable(*_awakeable(name), Outcome.SUCCESS, serde.serialize(value)))
+        self._issue(
+            commands.complete_awakeable(
+                *_awakeable(name), Outcome.SUCCESS, self._attempt.serialize(serde, value)
+            )
+        )
 
     def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
         failure = commands.failure(failure_code, failure_message)
@@ -208,7 +215,9 @@ class DurableContext(WorkflowContext):
 
     def resolve_signal(self, invocation_id: str, name: str, value: Any, serde: Serde[Any] = DEFAULT) -> None:
         target = _invocation(invocation_id)
-        self._issue(commands.send_signal(target, name, Outcome.SUCCESS, serde.serialize(value)))
+        self._issue(
+            commands.send_signal(target, name, Outcome.SUCCESS, self._attempt.serialize(serde, value))
+        )
 
     def reject_signal(
         self, invocation_id: str, name: str, failure_message: str, failure_code: int = 500
@@ -234,7 +243,7 @@ class DurableContext(WorkflowContext):
 
     def set(self, name: str, value: Any, serde: Serde[Any] = DEFAULT, entry_name: str | None = None) -> None:
         self._need_write("set()")
-        data = serde.serialize(value)
+        data = self._attempt.serialize(serde, value)
         self._issue(commands.set_state(name, data, entry_name=entry_name))
         self._attempt.state.set(name, data)
 
@@ -254,9 +263,6 @@ class DurableContext(WorkflowContext):
 
     # Inside.
 
-    async def _now(self) -> float:
-        return self._attempt.port.now()
-
     def _issue(self, entry: Entry) -> int:
         self._attempt.enter()
         return self._attempt.append(entry)
@@ -274,14 +280,18 @@ class DurableContext(WorkflowContext):
 
     def _call_request(self, request: CallRequest, decode: Callable[[bytes], T]) -> CallFuture[T]:
         target_id = self._target_id(request)
-        index = self._attempt.append(commands.call(request, target_id))
+        index = self._attempt.append(commands.call(self._encoded(request), target_id))
         handle = self._attempt.machine.handle(index)
         return CallFuture(self._attempt, handle, decode, self._started(target_id))
 
     def _send(self, request: CallRequest, delay: timedelta | None) -> SendHandle:
         target_id = self._target_id(request)
-        self._attempt.append(commands.one_way_call(request, target_id, delay))
+        self._attempt.append(commands.one_way_call(self._encoded(request), target_id, delay))
         return self._started(target_id)
+
+    def _encoded(self, request: CallRequest) -> CallRequest:
+        coding = self._attempt.coding
+        return request if coding is None else replace(request, parameter=coding.encode(request.parameter))
 
     def _target_id(self, request: CallRequest) -> UUID:
         """Made up once, and recorded with the call."""
@@ -328,7 +338,8 @@ class _Promise(DurablePromise[Any]):
         return await self._notified(commands.peek_promise(self._name))
 
     async def resolve(self, value: Any) -> None:
-        await self._complete(Outcome.SUCCESS, self._serde.serialize(value))
+        value = self._context._attempt.serialize(self._serde, value)  # pyright: ignore[reportPrivateUsage]
+        await self._complete(Outcome.SUCCESS, value)
 
     async def reject(self, message: str, code: int = 500) -> None:
         await self._complete(Outcome.FAILURE, commands.failure(code, message))
@@ -354,6 +365,10 @@ class _Finished:
             event = asyncio.Event()
             self._attempt.on_finish(event.set)
             await event.wait()
+
+
+async def _now() -> float:
+    return time.time()
 
 
 def _decoder(serde: Serde[Any], type_hint: Any) -> Callable[[bytes], Any]:

@@ -8,6 +8,7 @@ What a handler's author raises or catches::
      +-- RetryableError         retried, after the delay it names
      +-- DefinitionError        a service or handler is declared wrongly
      +-- SerdeError             a value does not fit its serde
+     +-- CodecError             a stored value cannot be encoded or decoded
      +-- UsageError             the context is used where or how it must not be
 
 What the runtime raises through a handler, and no handler may keep (hence no ``Exception``: ``except
@@ -34,6 +35,7 @@ __all__ = [
     "AttemptFailed",
     "AttemptLost",
     "Cancelled",
+    "CodecError",
     "DefinitionError",
     "JournalMismatch",
     "RetryableError",
@@ -87,6 +89,11 @@ class DefinitionError(ValueError):
 
 class SerdeError(ValueError):
     """A value cannot be turned into bytes, or bytes are not such a value. Fails the attempt, which is
+    retried."""
+
+
+class CodecError(ValueError):
+    """The journal value codec cannot encode a value, or decode what is stored. Fails the attempt, which is
     retried."""
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator
     from datetime import timedelta
 
+    from pgdurable_sdk.codec import Coding
     from pgdurable_sdk.context import Context
 
 T = TypeVar("T")
@@ -30,6 +31,12 @@ class Waiter(Protocol):
 
     async def wait(self, node: Node) -> None:
         """Until the node is settled."""
+        ...
+
+    coding: Coding | None
+
+    async def decode(self, node: Node) -> None:
+        """The results of the node, where a codec has encoded them."""
         ...
 
     def timer(self, delta: timedelta) -> DurableFuture[None]: ...
@@ -100,6 +107,8 @@ class DurableFuture(Generic[T_co]):
         if CURRENT.get() is not self._attempt:
             raise foreign()
         await self._attempt.wait(self.node)
+        if self._attempt.coding is not None:
+            await self._attempt.decode(self.node)
 
 
 class Result(DurableFuture[T_co]):

@@ -52,6 +52,8 @@ def keys(attempt: Execution, entry_name: str | None) -> Result[list[str]]:
     """The names of all state."""
     state = attempt.state
     result: Result[list[str]] = Result(attempt, Handle(), _names)
+    if attempt.coding is not None:
+        attempt.coding.never_encoded(result.handle)
 
     def read(names: list[str], *, lazy: bool) -> None:
         _journal(attempt, result, commands.get_state_keys(names, lazy=lazy, entry_name=entry_name))

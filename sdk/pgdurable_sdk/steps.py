@@ -75,6 +75,8 @@ class Step(Result[T_co]):
             await self.steps.settle(self)
         elif CURRENT.get() is not self._attempt:
             raise foreign()
+        if self._attempt.coding is not None:
+            await self._attempt.decode(self.handle)
 
 
 class Steps:
@@ -194,7 +196,6 @@ class Steps:
         execution.append(commands.run_done(step.name, outcome, value))
         await execution.port.committed()
         machine.complete(step.handle, outcome, value)
-        execution.replay_what_is_new()
         return True
 
     def _replay(self, step: Step[Any]) -> bool:
@@ -254,7 +255,9 @@ class Steps:
                 value = await step.action(*step.args, **step.kwargs)
             else:
                 value = await _in_thread(step)
-            return _SUCCESS, step.serde.serialize(value)
+            data = step.serde.serialize(value)
+            coding = self.execution.coding
+            return _SUCCESS, data if coding is None else coding.encode(data)
         except Exception as error:  # noqa: BLE001  (what a step raises is its result, or fails the attempt)
             return self._failed(step, error)
 

@@ -62,6 +62,8 @@ PAGES: Final = {
             "pgdurable.InvocationRetryPolicy",
             "pgdurable.app",
             "pgdurable.App",
+            "pgdurable.JournalValueCodec",
+            "pgdurable.JournalValueCodecProvider",
         ),
     ),
     "contexts": Page(
@@ -115,6 +117,7 @@ PAGES: Final = {
             "pgdurable.RetryableError",
             "pgdurable.DefinitionError",
             "pgdurable.SerdeError",
+            "pgdurable.CodecError",
             "pgdurable.UsageError",
             "pgdurable.SdkInternalBaseException",
             "pgdurable.SuspendedException",
@@ -161,6 +164,8 @@ def _entry(name: str, target: Documented) -> Iterator[str]:
         yield from _class(target)
     elif isinstance(target, griffe.Function):
         yield _signature(target)
+        yield from _docstring(target)
+    else:
         yield from _docstring(target)
 
 

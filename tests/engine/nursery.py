@@ -89,9 +89,11 @@ async def child(specification: dict[str, Any]) -> int:
     if specification["heartless"]:
         Heart._renew = lambda self, connection: True  # type: ignore[method-assign]  # pyright: ignore
     app, port = specification["app"], specification["port"]
+    loaded = load_app(app) if app else None
     node = Node(
         specification["dsn"],
-        services=load_app(app).services if app else (),
+        services=loaded.services if loaded else (),
+        codec=loaded.journal_value_codec if loaded else None,
         ingress=Address("127.0.0.1", port) if port else None,
         settings=Settings(**specification["settings"]),
     )

@@ -63,8 +63,6 @@ ABSENT: Final = {
     "create_test_harness": "testing",
     "test_harness": "testing",
     "HarnessEnvironment": "testing",
-    "JournalValueCodec": "the codec",
-    "JournalValueCodecProvider": "the codec",
 }
 """Names that may be missing, and why."""
 
@@ -159,7 +157,6 @@ SIGNATURES: Final = {
 """By name as it is imported; ``name=`` has a default."""
 
 DIFFERENT: Final = {
-    "app": ("journal_value_codec", "the codec"),
     "is_internal_exception": ("e", "is called error here: nobody passes it by name"),
     "select": ("**named", "is called **futures here, which callers cannot see"),
     "Context.generic_call": ("scope limit_key", "there is no flow control by scopes and limit keys"),

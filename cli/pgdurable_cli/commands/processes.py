@@ -25,10 +25,11 @@ def worker(app: str, dsn: str, verbose: bool) -> None:
     from pgdurable_cli.serving import Serving, load, serve_until_signal, set_up_logging
 
     set_up_logging(verbose)
-    services = load(app)
+    loaded = load(app)
     reachable(dsn)
-    names = ", ".join(service.name for service in services)
-    serve_until_signal(Serving(dsn, services), lambda: say(f"worker serves {names}"))
+    names = ", ".join(service.name for service in loaded.services)
+    serving = Serving(dsn, loaded.services, codec=loaded.journal_value_codec)
+    serve_until_signal(serving, lambda: say(f"worker serves {names}"))
 
 
 @click.command()

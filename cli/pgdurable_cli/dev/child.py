@@ -95,13 +95,14 @@ def main(descriptor: str, plan_json: str) -> int:
     plan = msgspec.json.decode(plan_json, type=ChildPlan)
     set_up_logging(plan.verbose)
     try:
-        services = load(plan.app)
-        parent.tell(Loaded([describe(service) for service in services], directories(plan.app)))
+        app = load(plan.app)
+        parent.tell(Loaded([describe(service) for service in app.services], directories(plan.app)))
         serving = Serving(
             parent.await_start().dsn,
-            services,
+            app.services,
             Endpoint(plan.host, plan.port),
             Endpoint(plan.host, plan.admin_port),
+            codec=app.journal_value_codec,
         )
         run(serve_for(parent, serving))
     except Failure as failure:

@@ -91,13 +91,18 @@ def winner(tree: Tree) -> Node:
     return min((node for node in tree.nodes if settled(node)), key=settled)
 
 
-def unsettled(node: Node) -> Iterator[Handle]:
-    """The handles that this node still waits for."""
+def leaves(node: Node) -> Iterator[Handle]:
+    """All handles of this node."""
     if isinstance(node, Tree):
         for child in node.nodes:
-            yield from unsettled(child)
-    elif not node.order:
+            yield from leaves(child)
+    else:
         yield node
+
+
+def unsettled(node: Node) -> Iterator[Handle]:
+    """The handles that this node still waits for."""
+    return (handle for handle in leaves(node) if not handle.order)
 
 
 def _first(nodes: tuple[Node, ...] | Iterator[Node]) -> int:

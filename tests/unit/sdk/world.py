@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -33,6 +32,8 @@ from pgdurable_sdk.runtime import Completed, Ending, Execution, Failed, Start, S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pgdurable_sdk.codec import JournalValueCodec
 
 ID = UUID("01a1f921-d28e-7abc-95b8-5d42908dc394")
 CHILD = UUID("01a1f921-d28e-7def-95b8-000000000000")
@@ -62,8 +63,7 @@ class World:
         self.retry_count = 0
         self.retry_seconds = 0.0
         self.check_payloads = True
-        self.always_replay = False
-        self.time = time.time()
+        self.codec: JournalValueCodec | None = None
         self.commits = 0
         self.children = 0
         self.execution: Execution | None = None
@@ -111,9 +111,6 @@ class World:
         await asyncio.sleep(0)
         return list(self.state)
 
-    def now(self) -> float:
-        return self.time
-
     # Actions.
 
     async def attempt(self) -> None:
@@ -133,7 +130,7 @@ class World:
             random_seed=7,
         )
         self.execution = Execution(
-            self.handler, start, self, check_payloads=self.check_payloads, always_replay=self.always_replay
+            self.handler, start, self, check_payloads=self.check_payloads, codec=self.codec
         )
         self.task = asyncio.create_task(self.execution.run())
         await self.settle()
