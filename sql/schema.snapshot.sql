@@ -91,6 +91,12 @@ create type pgdurable_engine.notice as (
     value bytea
 );
 
+create type pgdurable_engine.preload as (
+    service text,
+    handler text,
+    names text[]
+);
+
 create type pgdurable_engine.promise_use as (
     source uuid,
     index integer,
@@ -122,7 +128,7 @@ create type pgdurable_engine.start as (
     trace_parent text,
     retry_count integer,
     retry_size integer,
-    failing_since timestamp with time zone,
+    failing_for interval,
     entries pgdurable_engine.journal[],
     notifications pgdurable_engine.notification[],
     state pgdurable_engine.state_value[],
@@ -398,7 +404,7 @@ create function pgdurable_engine.admit(p_new pgdurable_engine.submission[], p_no
 create function pgdurable_engine.admit_due(p_ids uuid[], p_now timestamp with time zone, OUT runnable uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.announce(p_hints pgdurable_engine.hint[]) returns void language plpgsql volatile;
 create function pgdurable_engine.append(p_entries pgdurable_engine.entry[], p_now timestamp with time zone) returns void language plpgsql volatile;
-create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_routes text[] DEFAULT '{}'::text[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_routes text[] DEFAULT '{}'::text[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.attach(p_attaches pgdurable_engine.attach[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.attach_previous(p_new pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.admission[] language plpgsql volatile;
 create function pgdurable_engine.await_result(p_id uuid, p_origin uuid, OUT status pgdurable_engine.invocation_status, OUT handler_type pgdurable_engine.handler_type, OUT idempotent boolean, OUT outcome pgdurable_engine.outcome, OUT value bytea) returns record language plpgsql volatile;
@@ -408,7 +414,7 @@ create function pgdurable_engine.awakeable_signal(p_awakeable text, OUT id uuid,
 create function pgdurable_engine.base62(p_bytes bytea, p_width integer) returns text language plpgsql immutable strict;
 create function pgdurable_engine.base62_bytes(p_text text, p_length integer) returns bytea language plpgsql immutable strict;
 create function pgdurable_engine.bytes_json(p_bytes bytea) returns json language sql immutable strict;
-create function pgdurable_engine.claim(p_worker uuid, p_routes text[], p_room integer, p_attempt bigint, OUT started pgdurable_engine.start[]) returns pgdurable_engine.start[] language plpgsql volatile;
+create function pgdurable_engine.claim(p_worker uuid, p_routes text[], p_room integer, p_attempt bigint, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT started pgdurable_engine.start[]) returns pgdurable_engine.start[] language plpgsql volatile;
 create function pgdurable_engine.clock() returns timestamp with time zone language sql volatile;
 create function pgdurable_engine.command_json(p_entry pgdurable_engine.journal, p_short boolean) returns json language sql stable;
 create function pgdurable_engine.complete_promise(p_use pgdurable_engine.promise_use, p_late boolean) returns pgdurable_engine.notice[] language plpgsql volatile;
@@ -462,8 +468,8 @@ create function pgdurable_engine.signal(p_signals pgdurable_engine.signal[], OUT
 create function pgdurable_engine.signal_answers(p_signals pgdurable_engine.signal[]) returns pgdurable_engine.answer[] language sql stable;
 create function pgdurable_engine.signal_json(p_index integer, p_name text) returns json language sql stable;
 create function pgdurable_engine.signal_one(p_id uuid, p_type text, p_index integer DEFAULT NULL::integer, p_outcome pgdurable_engine.outcome DEFAULT NULL::pgdurable_engine.outcome, p_value bytea DEFAULT NULL::bytea) returns text language plpgsql volatile;
-create function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] DEFAULT '{}'::uuid[]) returns pgdurable_engine.start[] language sql stable;
-create function pgdurable_engine.submit(p_new pgdurable_engine.submission[], p_worker uuid DEFAULT NULL::uuid, p_routes text[] DEFAULT '{}'::text[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, OUT admissions pgdurable_engine.admission[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] DEFAULT '{}'::uuid[], p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[]) returns pgdurable_engine.start[] language sql stable;
+create function pgdurable_engine.submit(p_new pgdurable_engine.submission[], p_worker uuid DEFAULT NULL::uuid, p_routes text[] DEFAULT '{}'::text[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT admissions pgdurable_engine.admission[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.sweep(p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, OUT cursor uuid, OUT expired integer) returns record language plpgsql volatile;
 create function pgdurable_engine.target_json(p_target text) returns json language sql stable strict;
 create function pgdurable_engine.use_promises(p_uses pgdurable_engine.promise_use[]) returns pgdurable_engine.notice[] language plpgsql volatile;

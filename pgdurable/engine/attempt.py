@@ -6,10 +6,10 @@ deliver) another row of the same batch: SQL does both in one transaction or neit
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pgdurable.engine.headers import from_detail, to_detail
+from pgdurable.engine.preload import known_state
 from pgdurable.store.rows import AttachRow, EntryRow, NoticeRow, PromiseUseRow, StateWriteRow, SubmissionRow
 from pgdurable_sdk import ids
 from pgdurable_sdk.exceptions import AttemptLost, UnknownTarget
@@ -229,7 +229,7 @@ def invocation_id(
     return ids.new_id(None if key is None else ids.partition_of(key))
 
 
-def start_of(row: StartRow, input: SubmissionRow | None) -> Start:
+def start_of(row: StartRow, handler: Handler, input: SubmissionRow | None) -> Start:
     """What the SDK needs to run an attempt, from what SQL gave; ``input`` is what this process submitted
     itself.
     """
@@ -238,7 +238,6 @@ def start_of(row: StartRow, input: SubmissionRow | None) -> Start:
         body, detail = input.input, input.headers
     else:
         body, detail = row.entries[0].value or b"", row.entries[0].detail
-    since = row.failing_since
     return Start(
         id=row.id,
         debug_id=ids.format_id(row.id),
@@ -264,10 +263,10 @@ def start_of(row: StartRow, input: SubmissionRow | None) -> Start:
             Notification(n.seq, n.type, n.position, n.name, n.outcome, n.value)
             for n in row.notifications or ()
         ],
-        state=dict(row.state or ()),
+        state=known_state(row, handler),
         state_complete=row.state_complete,
         retry_count=row.retry_count,
-        retry_seconds=(datetime.now(UTC) - since).total_seconds() if since else 0.0,
+        retry_seconds=row.failing_for.total_seconds() if row.failing_for is not None else 0.0,
         idempotency_key=row.idempotency_key,
         random_seed=row.id.int & 0xFFFF_FFFF_FFFF_FFFF,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pgdurable.engine.absent import absent
 from pgdurable.engine.attempt import Attempt, start_of
@@ -17,12 +17,15 @@ from pgdurable.engine.committer import Committer
 from pgdurable.engine.missing import Missing
 from pgdurable.engine.outcome import describe_failure, ending_row
 from pgdurable.store import verbs
+from pgdurable.store.errors import OutcomeUnknown, TryAgain, Unavailable
 from pgdurable.store.rows import EndingRow
 from pgdurable_sdk.exceptions import AttemptLost
 from pgdurable_sdk.port import Failed
 
+T = TypeVar("T")
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from uuid import UUID
 
     from pgdurable.config import Settings
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pgdurable.worker")
 
 CLAIM_LIMIT: Final = 256  # attempts that one call hands over at most
+READ_PAUSE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,8 @@ class Residents:
             self._start(row, inputs.get(row.id) if inputs else None)
 
     def _start(self, row: StartRow, input: SubmissionRow | None) -> None:
-        handler = self._around.handlers.get((row.service, row.handler))
-        attempt = Attempt(self, row, handler or absent(row.service, row.handler), start_of(row, input))
+        handler = self._around.handlers.get((row.service, row.handler)) or absent(row.service, row.handler)
+        attempt = Attempt(self, row, handler, start_of(row, handler, input))
         older = self._attempts.get(row.id)
         if older is not None:
             self._drop(older)  # paused and resumed so soon that nobody has told it yet
@@ -217,11 +221,11 @@ class Residents:
 
     async def read_state(self, service: str, key: str, name: str) -> bytes | None:
         """Committed state, for lazy reads."""
-        return await verbs.state_value(self._state_lane, service, key, name)
+        return await _patiently(lambda: verbs.state_value(self._state_lane, service, key, name))
 
     async def read_state_names(self, service: str, key: str) -> list[str]:
         """The names in the committed state."""
-        return await verbs.state_names(self._state_lane, service, key)
+        return await _patiently(lambda: verbs.state_names(self._state_lane, service, key))
 
     # -- memory and time -----------------------------------------------------------------------------------
 
@@ -258,3 +262,13 @@ class Residents:
         self._quiet.clear()
         if self._attempts:
             await self._quiet.wait()
+
+
+async def _patiently(read: Callable[[], Awaitable[T]]) -> T:
+    """A read that survives a lost connection: that is no fault of the handler which waits for it."""
+    while True:
+        try:
+            return await read()
+        except (Unavailable, OutcomeUnknown, TryAgain) as error:
+            log.debug("reading state again: %s", error)
+            await asyncio.sleep(READ_PAUSE)

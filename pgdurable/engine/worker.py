@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from pgdurable.engine.claimer import Claimer
+from pgdurable.engine.preload import preloads
 from pgdurable.engine.residents import Residents
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
@@ -50,6 +51,7 @@ class Worker:
         self._around = around
         self._settings = around.settings
         self._routes = sorted({service for service, _ in around.handlers})
+        self._preload = preloads(around.handlers.values())
         self._listener = listener
         self._name = name
         self._deployment_id = deployment_id
@@ -160,7 +162,7 @@ class Worker:
         number = self._number
         self._number += STRIDE
         room = 0 if self._draining else self.residents.room(active)
-        return Capacity(self.incarnation, self._routes, room, number)
+        return Capacity(self.incarnation, self._routes, room, number, self._preload)
 
     def serves(self, route: str) -> bool:
         """Whether this worker takes work of ``route``."""

@@ -152,11 +152,19 @@ class StartRow(NamedTuple):
     trace_parent: str | None
     retry_count: int
     retry_size: int
-    failing_since: datetime | None
+    failing_for: timedelta | None
     entries: list[JournalRow] | None
     notifications: list[NotificationRow] | None
     state: list[tuple[str, bytes]] | None
     state_complete: bool
+
+
+class PreloadRow(NamedTuple):
+    """The names of the state that comes along with a start of a handler."""
+
+    service: str
+    handler: str
+    names: list[str]
 
 
 class AdmissionRow(NamedTuple):

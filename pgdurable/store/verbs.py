@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         EntryRow,
         LeaseRow,
         NoticeRow,
+        PreloadRow,
         PromiseUseRow,
         SignalRow,
         StateWriteRow,
@@ -41,15 +42,24 @@ if TYPE_CHECKING:
 
 
 class Capacity:
-    """What a worker may be given in passing: the routes it serves and the attempts it has room for."""
+    """What a worker may be given in passing: the routes it serves, the attempts it has room for, and the
+    state that is to come along, for handlers that do not want all of it."""
 
-    __slots__ = ("attempt", "room", "routes", "worker")
+    __slots__ = ("attempt", "preload", "room", "routes", "worker")
 
-    def __init__(self, worker: UUID | None, routes: Sequence[str], room: int, attempt: int) -> None:
+    def __init__(
+        self,
+        worker: UUID | None,
+        routes: Sequence[str],
+        room: int,
+        attempt: int,
+        preload: Sequence[PreloadRow] = (),
+    ) -> None:
         self.worker = worker
         self.routes = routes
         self.room = room
         self.attempt = attempt
+        self.preload = preload
 
 
 NO_CAPACITY = Capacity(None, (), 0, 0)
@@ -74,14 +84,22 @@ class Changes:
 async def submit(lane: Lane, new: Sequence[SubmissionRow], capacity: Capacity) -> Submitted:
     """Admit new invocations; those that ``capacity`` allows come back started."""
     admissions, started, hints = await lane.row(
-        query("submit"), new, capacity.worker, capacity.routes, capacity.room, capacity.attempt
+        query("submit"),
+        new,
+        capacity.worker,
+        capacity.routes,
+        capacity.room,
+        capacity.attempt,
+        capacity.preload,
     )
     return Submitted([AdmissionRow(*row) for row in admissions], _starts(started), _hints(hints))
 
 
 async def claim(lane: Lane, capacity: Capacity) -> list[StartRow]:
     """Take ready invocations, with everything needed to run them."""
-    record = await lane.row(query("claim"), capacity.worker, capacity.routes, capacity.room, capacity.attempt)
+    record = await lane.row(
+        query("claim"), capacity.worker, capacity.routes, capacity.room, capacity.attempt, capacity.preload
+    )
     return _starts(record[0])
 
 
@@ -101,6 +119,7 @@ async def apply(lane: Lane, changes: Changes, capacity: Capacity) -> Applied:
         capacity.routes,
         capacity.room,
         capacity.attempt,
+        capacity.preload,
     )
     return Applied(fenced or [], _notifications(delivered), _starts(started), _hints(hints))
 
@@ -191,7 +210,7 @@ def _start(record: Any) -> StartRow:
     return start._replace(
         entries=None if start.entries is None else [JournalRow(*row) for row in start.entries],
         notifications=_notifications(start.notifications),
-        state=[(name, value) for name, value in start.state or ()],
+        state=None if start.state is None else [(name, value) for name, value in start.state],
     )
 
 

@@ -43,9 +43,10 @@ class _AnyOptions(TypedDict, total=False):
 
 class _StateOptions(TypedDict, total=False):
     enable_lazy_state: bool | None
-    """Announced to the engine, which makes no use of it."""
+    """Older name: True is ``state_preload=False``, and False ``state_preload=True``, which goes first."""
     state_preload: bool | list[str] | None
-    """Announced to the engine, which makes no use of it."""
+    """The state that comes along with each start of the handler: True, all of it (up to a MiB); a list, what
+    it names; False, nothing. All other state is read when the handler asks for it."""
 
 
 class ServiceOptions(_AnyOptions, total=False):

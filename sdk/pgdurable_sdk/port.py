@@ -6,6 +6,7 @@ The engine implements `Port` over its group-committing writer; tests implement i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
@@ -58,7 +59,8 @@ class Start(Struct, kw_only=True):
     entries: list[Recorded] = []
     """The journal from index 0, the input; that one alone (or none) for a first attempt."""
     notifications: list[Notification] = []
-    state: dict[str, bytes] = {}
+    state: Mapping[str, bytes | None] = {}
+    """None for what is known not to exist."""
     state_complete: bool = True
     """Whether what is not in ``state`` does not exist."""
     retry_count: int = 0

@@ -7,13 +7,18 @@ journal.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class StateView:
     """Values by name; None for one that is known not to exist."""
 
     __slots__ = ("_values", "complete")
 
-    def __init__(self, values: dict[str, bytes], complete: bool) -> None:
+    def __init__(self, values: Mapping[str, bytes | None], complete: bool) -> None:
         self._values: dict[str, bytes | None] = dict(values)
         self.complete = complete
         """Whether what is not here does not exist."""

@@ -1,33 +1,61 @@
 -- From runnable to running: what a worker may take itself it takes in the same transaction, the rest goes to `ready`.
 
--- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read. State of
--- more than a MiB stays here and is read name by name when the handler asks.
-create or replace function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] default '{}')
+-- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read. Of the state
+-- comes what the worker wants for this handler (p_preload), unless it is more than a MiB; the rest stays here and is
+-- read name by name when the handler asks. Each case reads the rows it needs and no others.
+create or replace function pgdurable_engine.starts(
+    p_ids uuid[], p_fresh uuid[] default '{}', p_preload pgdurable_engine.preload[] default '{}'
+)
 returns pgdurable_engine.start[]
 language sql stable
 as $$
     select array_agg(row(
         i.id, r.attempt, i.service, i.handler, i.key, i.handler_type, i.idempotency_key, i.trace_parent,
-        coalesce(f.retry_count, 0), coalesce(f.journal_size, 0), f.failing_since,
+        coalesce(f.retry_count, 0), coalesce(f.journal_size, 0),
+        pgdurable_engine.clock() - f.failing_since,
         case when i.id = any (p_fresh) then null else (
             select array_agg(j order by j.index) from pgdurable_engine.journal j where j.id = i.id
         ) end,
         case when i.notified = 0 then null else (
             select array_agg(n order by n.seq) from pgdurable_engine.notification n where n.id = i.id
         ) end,
-        case when state.eager then (
-            select array_agg(row(s.name, s.value)::pgdurable_engine.state_value)
-            from pgdurable_engine.state s where s.service = i.service and s.key = i.key
-        ) end,
-        coalesce(state.eager, true)
+        case
+            when i.key is null or not state.fits then null
+            when state.names is null then array(
+                select row(s.name, s.value)::pgdurable_engine.state_value
+                from pgdurable_engine.state s where s.service = i.service and s.key = i.key
+            )
+            when cardinality(state.names) > 0 then array(
+                select row(s.name, s.value)::pgdurable_engine.state_value
+                from pgdurable_engine.state s
+                where s.service = i.service and s.key = i.key and s.name = any (state.names)
+            )
+        end,
+        i.key is null or (state.fits and state.names is null)
     )::pgdurable_engine.start order by ids.ordinality)
     from unnest(p_ids) with ordinality ids (id, ordinality)
     join pgdurable_engine.invocation i on i.id = any (array[ids.id])
     join pgdurable_engine.running r on r.id = any (array[ids.id])
     left join pgdurable_engine.failure f on f.id = any (array[ids.id])
     left join lateral (
-        select coalesce(sum(octet_length(s.value)), 0) <= 1048576 as eager
-        from pgdurable_engine.state s where s.service = i.service and s.key = i.key
+        select wanted.names, 1048576 >= case
+            when wanted.names is null then (
+                select coalesce(sum(octet_length(s.value)), 0)
+                from pgdurable_engine.state s where s.service = i.service and s.key = i.key
+            )
+            when cardinality(wanted.names) > 0 then (
+                select coalesce(sum(octet_length(s.value)), 0)
+                from pgdurable_engine.state s
+                where s.service = i.service and s.key = i.key and s.name = any (wanted.names)
+            )
+            else 0
+        end as fits
+        from (
+            select (
+                select p.names from unnest(p_preload) p where p.service = i.service and p.handler = i.handler
+            ) as names
+            offset 0
+        ) wanted
     ) state on i.key is not null
 $$;
 

@@ -12,6 +12,7 @@ create or replace function pgdurable_engine.submit(
     p_routes  text[] default '{}',
     p_room    int default 0,
     p_attempt bigint default 0,
+    p_preload pgdurable_engine.preload[] default '{}',
     out admissions pgdurable_engine.admission[],
     out started    pgdurable_engine.start[],
     out hints      pgdurable_engine.hint[]
@@ -37,7 +38,7 @@ begin
         select p.taken, p.hints into v_taken, hints
         from pgdurable_engine.place(v_runnable, p_worker, p_routes, p_room, p_attempt, v_now) p;
         if v_taken is not null then
-            started := pgdurable_engine.starts(v_taken, v_taken);
+            started := pgdurable_engine.starts(v_taken, v_taken, p_preload);
         end if;
     end if;
 

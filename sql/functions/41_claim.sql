@@ -2,7 +2,7 @@
 -- brings everything needed to run. Only `ready` is looked at, so whatever waits elsewhere costs nothing here.
 
 create or replace function pgdurable_engine.claim(
-    p_worker uuid, p_routes text[], p_room int, p_attempt bigint,
+    p_worker uuid, p_routes text[], p_room int, p_attempt bigint, p_preload pgdurable_engine.preload[] default '{}',
     out started pgdurable_engine.start[]
 )
 language plpgsql
@@ -37,7 +37,7 @@ begin
     select array_agg(l.id order by l.attempt) into v_ids from leased l;
 
     if v_ids is not null then
-        started := pgdurable_engine.starts(v_ids);
+        started := pgdurable_engine.starts(v_ids, '{}', p_preload);
     end if;
 end $$;
 

@@ -17,6 +17,7 @@ create or replace function pgdurable_engine.apply(
     p_routes   text[] default '{}',
     p_room     int default 0,
     p_attempt  bigint default 0,
+    p_preload pgdurable_engine.preload[] default '{}',
     out fenced    uuid[],
     out delivered pgdurable_engine.notification[],
     out started   pgdurable_engine.start[],
@@ -149,7 +150,7 @@ begin
         from pgdurable_engine.place(v_runnable, p_worker, p_routes, p_room, p_attempt, v_now) p;
         hints := hints || v_hints;
         if v_taken is not null then
-            started := pgdurable_engine.starts(v_taken, v_fresh);
+            started := pgdurable_engine.starts(v_taken, v_fresh, p_preload);
         end if;
     end if;
 end $$;

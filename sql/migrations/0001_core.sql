@@ -332,6 +332,9 @@ create type pgdurable_engine.finish as (id uuid, index int, outcome pgdurable_en
 
 create type pgdurable_engine.state_value as (name text, value bytea);
 
+-- Which state comes along with a start of this handler: what is named. All of it, for handlers that are not listed.
+create type pgdurable_engine.preload as (service text, handler text, names text[]);
+
 -- All that is needed to run an attempt. `entries` is null when the caller of the verb has just sent the input itself.
 create type pgdurable_engine.start as (
     id              uuid,
@@ -344,11 +347,11 @@ create type pgdurable_engine.start as (
     trace_parent    text,
     retry_count     int,
     retry_size      int,                                 -- journal size at the last failure
-    failing_since   timestamptz,
+    failing_for     interval,                            -- since the first of these failures, by this clock
     entries         pgdurable_engine.journal[],
     notifications   pgdurable_engine.notification[],
-    state           pgdurable_engine.state_value[],
-    state_complete  boolean
+    state           pgdurable_engine.state_value[],      -- null: too much, nothing of it is here
+    state_complete  boolean                              -- whether what is not in `state` does not exist
 );
 
 create type pgdurable_engine.admission as (

@@ -39,6 +39,7 @@ TYPES = {
     "p_notices": "notice",
     "p_endings": "ending",
     "p_signals": "signal",
+    "p_preload": "preload",
 }
 
 INPUT, OUTPUT, SLEEP, CALL, SEND, RUN = 1024, 1025, 1036, 1037, 1038, 1041

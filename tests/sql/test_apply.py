@@ -305,7 +305,7 @@ def test_a_failed_attempt_comes_again_when_its_time_has_come(story: Story) -> No
     assert story.status(counter) == "ready"
     again = story.claim_one()
     assert (again.size, again.start["retry_count"], again.start["retry_size"]) == (2, 1, 2)
-    assert again.start["failing_since"] is not None
+    assert again.start["failing_for"] == "00:00:10"
 
 
 def test_failing_since_is_that_of_the_first_failure_in_a_row(story: Story) -> None:

@@ -161,6 +161,29 @@ def claim(story: Story) -> Callable[[], Any]:
     return lambda: story.claim()
 
 
+def much_state(story: Story) -> None:
+    story.connection.execute(
+        "insert into pgdurable_engine.state (service, key, name, value)"
+        " select 'Counter', 'k', 'n' || n, 'x' from generate_series(1, 2000) n"
+    )
+
+
+@kind
+def claim_without_state(story: Story) -> Callable[[], Any]:
+    much_state(story)
+    story.submit(exclusive())
+    preload: list[Row] = [{"service": "Counter", "handler": "add", "names": []}]
+    return lambda: story.call("claim", **story.capacity(story.me), p_preload=preload)
+
+
+@kind
+def claim_with_named_state(story: Story) -> Callable[[], Any]:
+    much_state(story)
+    story.submit(exclusive())
+    preload = [{"service": "Counter", "handler": "add", "names": ["n7", "n1999", "other"]}]
+    return lambda: story.call("claim", **story.capacity(story.me), p_preload=preload)
+
+
 @kind
 def steps(story: Story) -> Callable[[], Any]:
     attempt = story.run(exclusive())

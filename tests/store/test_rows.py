@@ -21,6 +21,7 @@ COMPOSITES: dict[str, type[Any]] = {
     "notice": rows.NoticeRow,
     "promise_use": rows.PromiseUseRow,
     "attach": rows.AttachRow,
+    "preload": rows.PreloadRow,
     "ending": rows.EndingRow,
     "signal": rows.SignalRow,
     "journal": rows.JournalRow,
@@ -55,6 +56,7 @@ PYTHON_TYPES: dict[str, set[Any]] = {
     "interval": {timedelta, float},  # float: the query asks for seconds
     "timestamp with time zone": {datetime},
     "integer[]": {list[int]},
+    "text[]": {list[str]},
     "uuid[]": {list[UUID]},
     "pgdurable_engine.journal[]": {list[rows.JournalRow]},
     "pgdurable_engine.notification[]": {list[rows.NotificationRow]},
