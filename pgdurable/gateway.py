@@ -19,7 +19,7 @@ from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.journal.entries import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from uuid import UUID
 
     from pgdurable.engine.hints import Hints
@@ -55,6 +55,7 @@ class Gateway:
         results: Results,
         hints: Hints,
         listener: Listener,
+        now: Callable[[], float],
     ) -> None:
         self._process = process
         self._lane = lane
@@ -63,6 +64,7 @@ class Gateway:
         self._results = results
         self._hints = hints
         self._listener = listener
+        self._now = now
         self._infos: dict[tuple[str, str], tuple[Target, port.HandlerInfo]] = {}
 
     @property
@@ -112,7 +114,7 @@ class Gateway:
         """Admit an invocation; nobody waits for its result."""
         row = self._submission(request, origin=None)
         admission = await self._submit(row)
-        due = datetime.now(UTC) + request.delay if request.delay and not admission.previous else None
+        due = self._time() + request.delay if request.delay and not admission.previous else None
         return port.Accepted(row.id, ids.format_id(row.id), admission.previous, due)
 
     async def call(self, request: port.Request) -> port.Called:
@@ -129,7 +131,7 @@ class Gateway:
                 result = _result(await waiting)
         finally:
             self._results.leave(row.id, waiting)
-        expires = datetime.now(UTC) + timedelta(seconds=row.retention) if row.idempotency_key else None
+        expires = self._time() + timedelta(seconds=row.retention) if row.idempotency_key else None
         return port.Called(row.id, ids.format_id(row.id), result, admission.previous, expires)
 
     async def attach(self, id: UUID) -> port.Result | None:
@@ -197,6 +199,9 @@ class Gateway:
             journal_retention=journal_retention,
             trace_parent=request.traceparent,
         )
+
+    def _time(self) -> datetime:
+        return datetime.fromtimestamp(self._now(), UTC)
 
     async def _submit(self, row: SubmissionRow) -> AdmissionRow:
         return await self._guard(self._intake.submit(row))

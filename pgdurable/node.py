@@ -15,6 +15,7 @@ import msgspec
 
 from pgdurable.config import Settings
 from pgdurable.engine.hints import Hints
+from pgdurable.engine.instruments import Instruments
 from pgdurable.engine.intake import Intake
 from pgdurable.engine.maintenance import Maintenance
 from pgdurable.engine.notifier import Notifier
@@ -69,10 +70,12 @@ class Node:
         name: str | None = None,
         deployment_id: str | None = None,
         settings: Settings | None = None,
+        instruments: Instruments | None = None,
         codec: JournalValueCodec | JournalValueCodecProvider | None = None,
     ) -> None:
         self.id = uuid4()
         self.settings = settings or Settings()
+        self.instruments = instruments or Instruments()
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.deployment_id = deployment_id or "dp_development"
         self._dsn = dsn
@@ -134,6 +137,28 @@ class Node:
         """Return when a part has broken that should run for ever; its error is in the log."""
         await self._failed.wait()
 
+    # For a test harness.
+
+    async def at_rest(self) -> bool:
+        """Whether nothing happens until time passes or somebody outside does something: every handler has
+        ended or waits, what they did is committed, and no timer is due. Raises a ``StoreError``.
+        """
+        worker = self._worker
+        if worker is None:
+            return await verbs.at_rest(self._registry_lane, None, (), {})
+        if worker.residents is None or (heard := worker.residents.heard_at_rest()) is None:
+            return False
+        return await verbs.at_rest(self._registry_lane, worker.incarnation, worker.routes, heard)
+
+    def time_moved(self) -> None:
+        """Fire now what is due now: the clock has jumped."""
+        self._timers.expect(0.0)
+
+    async def sweep(self) -> int:
+        """Delete what is past its retention, as happens every hour; how many invocations. Raises a
+        ``StoreError``."""
+        return await self._maintenance.sweep()
+
     def _assemble(self) -> None:
         settings = self.settings
         purposes = ("results", "registry", "submit", "timers", "upkeep")
@@ -162,7 +187,14 @@ class Node:
         )
         self._server: IngressServer | None = None
         self.gateway = Gateway(
-            self.id, upkeep_lane, self._registry, self._intake, self._results, self._hints, self._listener
+            self.id,
+            upkeep_lane,
+            self._registry,
+            self._intake,
+            self._results,
+            self._hints,
+            self._listener,
+            self.instruments.now,
         )
         if self._ingress_address is not None:
             address = self._ingress_address
@@ -175,7 +207,14 @@ class Node:
                 options = handler.options.over(service.options)
                 handlers[service.name, handler.name] = replace(handler, options=options)
         around = Surroundings(
-            self.settings, handlers, self._registry, self._results, self._hints, self._timers, self._codec
+            self.settings,
+            handlers,
+            self._registry,
+            self._results,
+            self._hints,
+            self._timers,
+            self.instruments,
+            self._codec,
         )
         return Worker(self._dsn, around, self._listener, self.name, self.deployment_id)
 
@@ -192,6 +231,7 @@ class Node:
     def _fired(self, fired: Fired) -> None:
         self._hints.deliver(fired.delivered)
         self._hints.pass_on(fired.hints)
+        self.instruments.stirred()
 
     async def _announce(self) -> None:
         if self._services:

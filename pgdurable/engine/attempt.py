@@ -44,7 +44,11 @@ class Attempt:
         self.number = row.attempt
         self.row = row
         self.handler = handler
-        self.execution = Execution(handler, start, self, codec=residents.codec)
+        instruments = residents.instruments
+        self.execution = Execution(
+            handler, start, self, always_replay=instruments.always_replay, codec=residents.codec
+        )
+        self.execution.on_wait = instruments.stirred
         self.task: asyncio.Task[None] | None = None
         inactivity = handler.options.inactivity_timeout
         self.inactivity = (
@@ -127,12 +131,21 @@ class Attempt:
         """The names in the state, likewise."""
         return await self._residents.read_state_names(self.row.service, self.row.key or "")
 
+    def now(self) -> float:
+        """The time, as this process has it."""
+        return self._residents.instruments.now()
+
     # -- from the residents --------------------------------------------------------------------------------
 
     @property
     def heard(self) -> int:
         """The sequence up to which notifications were handed to the execution."""
         return self._heard
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the handler waits, and all it did is committed."""
+        return self.execution.waits and not self._early and (self._batch is None or self._batch.over)
 
     def deliver(self, row: NotificationRow) -> bool:
         """Hand over a notification. False if one before it is missing: somebody else delivered it."""

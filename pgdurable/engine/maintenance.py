@@ -49,11 +49,12 @@ class Maintenance:
         while True:
             await asyncio.sleep(self._settings.sweep * random.uniform(0.8, 1.2))
             try:
-                await self._sweep()
+                await self.sweep()
             except StoreError as error:
                 log.debug("the sweep was broken off: %s", error)
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> int:
+        """Expire what is past its retention; how many invocations. Raises a :exc:`StoreError`."""
         cursor: UUID | None = None
         total = 0
         while True:
@@ -63,3 +64,4 @@ class Maintenance:
                 break
         if total:
             log.info("%d invocations were past their retention", total)
+        return total

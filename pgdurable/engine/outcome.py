@@ -9,7 +9,7 @@ import msgspec
 
 from pgdurable.engine.retries import decide
 from pgdurable.store.rows import EndingRow
-from pgdurable_sdk.port import Completed, Suspended
+from pgdurable_sdk.port import Completed, Released, Suspended
 
 if TYPE_CHECKING:
     from pgdurable.engine.attempt import Attempt
@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 
 
 def ending_row(
-    attempt: Attempt, ending: Ending, default: InvocationRetryPolicy, size: int | None = None
+    attempt: Attempt,
+    ending: Ending,
+    default: InvocationRetryPolicy,
+    size: int | None = None,
+    *,
+    give_up: bool = False,
 ) -> EndingRow:
-    """The row of ``ending``. ``size`` is that of the stored journal, where the execution's would be wrong."""
+    """The row of ``ending``. ``size`` is that of the stored journal, where the execution's would be wrong.
+    A failure is the invocation's if it is to ``give_up``.
+    """
     seen = attempt.execution.seen
     if size is None:
         size = attempt.execution.journal_size
@@ -29,6 +36,10 @@ def ending_row(
             return EndingRow(attempt.id, "complete", size, seen, outcome=outcome, value=value)
         case Suspended(awaiting, seen):
             return EndingRow(attempt.id, "suspend", size, seen, awaiting=awaiting)
+        case Released(seen):
+            return EndingRow(attempt.id, "release", size, seen)
+        case failed if give_up:
+            return _given_up(attempt, failed, size, seen)
         case failed:
             return _failed_row(attempt, failed, default, size, seen)
 
@@ -41,8 +52,7 @@ def _failed_row(
     before, size_before = attempt.row.retry_count, attempt.row.retry_size
     decision = decide(failed, policy, before, size_before, size, random.random())
     if decision.action == "kill":
-        value = msgspec.json.encode({"code": 500, "message": failed.message})
-        return EndingRow(attempt.id, "complete", size, seen, outcome="failure", value=value)
+        return _given_up(attempt, failed, size, seen)
     return EndingRow(
         id=attempt.id,
         type=decision.action,
@@ -57,6 +67,11 @@ def _failed_row(
         related_name=failed.related_name,
         related_type=failed.related_type,
     )
+
+
+def _given_up(attempt: Attempt, failed: Failed, size: int, seen: int) -> EndingRow:
+    value = msgspec.json.encode({"code": 500, "message": storable(failed.message)})
+    return EndingRow(attempt.id, "complete", size, seen, outcome="failure", value=value)
 
 
 def storable(text: str) -> str:

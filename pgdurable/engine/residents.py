@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pgdurable.config import Settings
     from pgdurable.engine.batch import Batch
     from pgdurable.engine.hints import Hints
+    from pgdurable.engine.instruments import Instruments
     from pgdurable.engine.registry import Registry
     from pgdurable.engine.results import Results
     from pgdurable.engine.timers import Timers
@@ -57,6 +58,7 @@ class Surroundings:
     results: Results
     hints: Hints
     timers: Timers
+    instruments: Instruments
     codec: JournalValueCodec | None
 
 
@@ -94,6 +96,11 @@ class Residents:
         return self._settings
 
     @property
+    def instruments(self) -> Instruments:
+        """A test harness's, or none."""
+        return self._around.instruments
+
+    @property
     def codec(self) -> JournalValueCodec | None:
         """That of the app."""
         return self._around.codec
@@ -128,6 +135,7 @@ class Residents:
             attempt.execution.suspend()
         attempt.task = self._loop.create_task(self._run(attempt))
         self.missing.begun(row.id)
+        self.instruments.stirred()
 
     async def _run(self, attempt: Attempt) -> None:
         try:
@@ -144,9 +152,11 @@ class Residents:
             self._end_attempt(attempt, ending)
 
     def _end_attempt(self, attempt: Attempt, ending: Ending, size: int | None = None) -> None:
-        row = ending_row(attempt, ending, self._settings.retry, size)
-        if isinstance(ending, Failed):
-            log.warning("%s", describe_failure(attempt, ending, row))
+        failed = ending if isinstance(ending, Failed) else None
+        give_up = self.instruments.ended(attempt, failed)
+        row = ending_row(attempt, ending, self._settings.retry, size, give_up=give_up)
+        if failed is not None:
+            log.warning("%s", describe_failure(attempt, failed, row))
         self._end_with(attempt, row)
 
     def _end_with(self, attempt: Attempt, row: EndingRow) -> None:
@@ -202,6 +212,7 @@ class Residents:
             {call.id: call for call in reversed(batch.changes.calls)} if applied.started else None,
         )
         self._around.hints.pass_on(applied.hints)
+        self.instruments.stirred()
 
     def _refused(self, attempt: Attempt, message: str) -> None:
         """PostgreSQL does not take what this attempt wrote; what it had written before stands."""
@@ -255,6 +266,14 @@ class Residents:
             return 0.0
         free = 1.0 - len(self._attempts) / self._settings.resident
         return 1.0 if free > 0.25 else max(free, 0.0) * 0.01
+
+    def heard_at_rest(self) -> dict[UUID, int] | None:
+        """Of each attempt, what it has heard of, if all of them wait and all they did is committed; else
+        None.
+        """
+        if not all(attempt.at_rest for attempt in self._attempts.values()):
+            return None
+        return {id: attempt.heard for id, attempt in self._attempts.items()}
 
     async def settle(self) -> None:
         """Let all of them finish; those that wait are suspended. Returns when none is left."""

@@ -164,6 +164,11 @@ class Worker:
         room = 0 if self._draining else self.residents.room(active)
         return Capacity(self.incarnation, self._routes, room, number, self._preload)
 
+    @property
+    def routes(self) -> list[str]:
+        """What it takes work of."""
+        return self._routes
+
     def serves(self, route: str) -> bool:
         """Whether this worker takes work of ``route``."""
         return route in self._routes

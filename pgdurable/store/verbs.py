@@ -22,8 +22,8 @@ from pgdurable.store.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import timedelta
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     from pgdurable.store.lane import Lane
@@ -146,6 +146,19 @@ async def sweep(lane: Lane, after: UUID | None, limit: int) -> tuple[UUID | None
     """Expire a stretch of old invocations; returns where the next begins (None: done) and how many went."""
     cursor, expired = await lane.row(query("sweep"), after, limit)
     return cursor, expired
+
+
+async def next_timer(lane: Lane, until: datetime) -> datetime | None:
+    """When the next timer is due, unless that is later than ``until``."""
+    due: datetime | None = (await lane.row(query("next_timer"), until))[0]
+    return due
+
+
+async def at_rest(lane: Lane, worker: UUID | None, routes: Sequence[str], heard: Mapping[UUID, int]) -> bool:
+    """Whether nothing is ready on ``routes``, nothing due, and ``worker`` runs only attempts that wait, which
+    have ``heard`` all there is."""
+    record = await lane.row(query("at_rest"), worker, routes, list(heard), list(heard.values()))
+    return bool(record[0])
 
 
 async def results(lane: Lane, ids: Sequence[UUID]) -> list[ResultRow]:

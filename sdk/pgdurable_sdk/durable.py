@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -73,7 +72,7 @@ class DurableContext(WorkflowContext):
     # Steps and time.
 
     def time(self) -> DurableFuture[float]:
-        return self.run_typed("time", _now)
+        return self.run_typed("time", self._now)
 
     def run(
         self,
@@ -263,6 +262,9 @@ class DurableContext(WorkflowContext):
 
     # Inside.
 
+    async def _now(self) -> float:
+        return self._attempt.port.now()
+
     def _issue(self, entry: Entry) -> int:
         self._attempt.enter()
         return self._attempt.append(entry)
@@ -365,10 +367,6 @@ class _Finished:
             event = asyncio.Event()
             self._attempt.on_finish(event.set)
             await event.wait()
-
-
-async def _now() -> float:
-    return time.time()
 
 
 def _decoder(serde: Serde[Any], type_hint: Any) -> Callable[[bytes], Any]:

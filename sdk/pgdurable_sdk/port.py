@@ -46,6 +46,10 @@ class Port(Protocol):
 
     async def read_state_keys(self) -> list[str]: ...
 
+    def now(self) -> float:
+        """The time that ``ctx.time()`` journals, in seconds since 1970."""
+        ...
+
 
 class Start(Struct, kw_only=True):
     """Everything an attempt begins with."""
@@ -87,6 +91,13 @@ class Suspended(Struct, frozen=True):
     """Notifications it was fed. If there are more by now, it must not be put away."""
 
 
+class Released(Struct, frozen=True):
+    """Nothing is missing to go on: the invocation is to be run again, from its journal, at once."""
+
+    seen: int
+    """Notifications it was fed."""
+
+
 class Failed(Struct, frozen=True, kw_only=True):
     """The attempt failed, and is to be retried."""
 
@@ -102,4 +113,4 @@ class Failed(Struct, frozen=True, kw_only=True):
     """Retrying cannot help: wait for an operator."""
 
 
-Ending = Completed | Suspended | Failed
+Ending = Completed | Suspended | Released | Failed

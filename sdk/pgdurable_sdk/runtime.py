@@ -37,7 +37,7 @@ from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Node, settled, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
 from pgdurable_sdk.journal.machine import Machine, Progress
-from pgdurable_sdk.port import Completed, Ending, Failed, Port, Start, Suspended
+from pgdurable_sdk.port import Completed, Ending, Failed, Port, Released, Start, Suspended
 from pgdurable_sdk.state import StateView
 from pgdurable_sdk.steps import IN_STEP, Steps, cause_of, stacktrace
 
@@ -57,6 +57,7 @@ __all__ = [
     "Execution",
     "Failed",
     "Port",
+    "Released",
     "Start",
     "Suspended",
     "UnknownTarget",
@@ -77,6 +78,7 @@ class Execution:
         port: Port,
         *,
         check_payloads: bool = True,
+        always_replay: bool = False,
         codec: JournalValueCodec | None = None,
     ) -> None:
         self.handler = handler
@@ -99,9 +101,14 @@ class Execution:
         """Whether a shared handler was given state that is not in the committed journal yet."""
         self.finished = False
         self._begun = time.monotonic()
+        self.error: BaseException | None = None
+        """What the handler raised, unless it was suspended: for whoever shows it."""
+        self.on_wait: Callable[[], None] | None = None
+        """Called whenever the handler begins to wait for notifications."""
+        self._always_replay = always_replay
         self._state: StateView | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._suspending = False
+        self._suspending = always_replay
         self._awaiting: list[int] | None = None
         self._stopped: BaseException | None = None
         self._on_finish: list[Callable[[], None]] = []
@@ -114,7 +121,10 @@ class Execution:
         try:
             return self._returned(await self._call_handler())
         except BaseException as error:  # noqa: BLE001  (what is not ours is raised again)
-            return self._raised(error)
+            ending = self._raised(error)
+            if not isinstance(ending, (Suspended, Released)):
+                self.error = error
+            return ending
         finally:
             self._finish()
 
@@ -138,6 +148,11 @@ class Execution:
         """Journal the command of a step that has been executing for 50 ms. To be called every 25 ms or so."""
         with suppress(SdkInternalException):  # kept, and raised in the handler
             self.steps.note_slow()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the handler waits for notifications, for nothing else, and has not been woken."""
+        return self.waiting_since is not None and self._waiter is not None and not self._waiter.done()
 
     @property
     def journal_size(self) -> int:
@@ -214,6 +229,7 @@ class Execution:
     async def wait(self, node: Node) -> None:
         """Until the node is settled. Raises Cancelled, or what stops the attempt."""
         if settled(node):
+            self.replay_what_is_new()
             return
         self.enter()
         if self._waiter is not None:
@@ -226,11 +242,18 @@ class Execution:
         while True:
             progress = self._progress(node)
             if progress is Progress.READY:
+                self.replay_what_is_new()
                 return
             if progress is Progress.CANCELLED:
                 raise self.cancelled()
             self.steps.start(node)
             await self._park(node)
+
+    def replay_what_is_new(self) -> None:
+        """At an await that would go on at once: if every await is to be replayed, and this attempt journaled
+        anything, end it. The next one repeats that, so it comes further."""
+        if self._always_replay and self._has_grown and not self.steps.busy:
+            raise self._stop(_Releasing())
 
     def timer(self, delta: timedelta, name: str | None = None) -> SleepFuture:
         """A durable timer."""
@@ -253,7 +276,7 @@ class Execution:
 
     def failures_before(self) -> tuple[int, float]:
         """How often, and for how many seconds, attempts failed at this point of the journal."""
-        if self.machine.size > max(len(self.start.entries), 1):
+        if self._has_grown:
             return 0, 0.0
         if self.start.retry_count == 0:
             return 0, 0.0
@@ -274,6 +297,7 @@ class Execution:
             self._stop(error)
         if self._waiter is not None and not self.steps.busy:  # its result came back before it was quite over
             self.waiting_since = asyncio.get_running_loop().time()
+            self._note_wait()
         if self._stopped is not None or self._suspending:
             self._wake()
 
@@ -282,6 +306,11 @@ class Execution:
         self._on_finish.append(callback)
 
     # Inside.
+
+    @property
+    def _has_grown(self) -> bool:
+        """Whether this attempt has added to the journal."""
+        return self.machine.size > max(len(self.start.entries), 1)
 
     async def _call_handler(self) -> Any:
         handler = self.handler
@@ -313,12 +342,17 @@ class Execution:
                 raise self._stop(SuspendedException())
             self.waiting_since = loop.time()
         self._waiter = loop.create_future()
+        self._note_wait()
         try:
             await self._waiter
         finally:
             self._waiter = self.waiting_since = None
         if self._stopped is not None:
             raise self._stopped
+
+    def _note_wait(self) -> None:
+        if self.on_wait is not None and self.waiting_since is not None:
+            self.on_wait()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -363,6 +397,8 @@ class Execution:
 
     def _stopped_by(self, stopped: BaseException) -> Ending:
         match stopped:
+            case _Releasing():
+                return Released(self.machine.seen)
             case SuspendedException():
                 return Suspended(self._awaiting, self.machine.seen)
             case _Failing():
@@ -393,6 +429,10 @@ class Execution:
             message=f"the handler {self.handler.target(self.start.key)} was to be suspended and "
             f"swallowed the SuspendedException: {stopped}",
         )
+
+
+class _Releasing(SuspendedException):
+    """Suspended though nothing is missing."""
 
 
 class _Failing(AttemptFailed):

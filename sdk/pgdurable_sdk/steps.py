@@ -196,6 +196,7 @@ class Steps:
         execution.append(commands.run_done(step.name, outcome, value))
         await execution.port.committed()
         machine.complete(step.handle, outcome, value)
+        execution.replay_what_is_new()
         return True
 
     def _replay(self, step: Step[Any]) -> bool:

@@ -107,7 +107,8 @@ async def test_everything_that_is_stored_is_encoded_and_given_back_as_it_was() -
     ending = await world.ending()
     expected = [SECRET, SECRET, SECRET, None, "call", SECRET, SECRET, SECRET, SECRET, ["after", "before"]]
     assert decoded(ending) == returned(expected)
-    stored = [*(row.value for row in world.rows), *(n.value for n in world.notifications), ending.value]  # type: ignore[union-attr]  # pyright: ignore
+    assert isinstance(ending, Completed)
+    stored = [ending.value, *(row.value for row in world.rows), *(n.value for n in world.notifications)]
     assert not any(SECRET.encode() in value for value in stored if value)
     assert sum(SECRET[::-1].encode() in value for value in stored if value) > 10
     before = list(world.rows)
@@ -165,7 +166,7 @@ async def test_nothing_stays_nothing() -> None:
 
 @service.handler()
 async def steps(ctx: Context, number: int) -> int:
-    return sum([await ctx.run_typed(str(n), lambda n=n: n, RunOptions(type_hint=int)) for n in range(number)])
+    return sum([await ctx.run_typed(str(n), abs, RunOptions(type_hint=int), n) for n in range(number)])
 
 
 async def test_each_result_is_decoded_once() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -63,6 +64,8 @@ class World:
         self.retry_count = 0
         self.retry_seconds = 0.0
         self.check_payloads = True
+        self.always_replay = False
+        self.time = time.time()
         self.codec: JournalValueCodec | None = None
         self.commits = 0
         self.children = 0
@@ -111,6 +114,9 @@ class World:
         await asyncio.sleep(0)
         return list(self.state)
 
+    def now(self) -> float:
+        return self.time
+
     # Actions.
 
     async def attempt(self) -> None:
@@ -130,7 +136,12 @@ class World:
             random_seed=7,
         )
         self.execution = Execution(
-            self.handler, start, self, check_payloads=self.check_payloads, codec=self.codec
+            self.handler,
+            start,
+            self,
+            check_payloads=self.check_payloads,
+            always_replay=self.always_replay,
+            codec=self.codec,
         )
         self.task = asyncio.create_task(self.execution.run())
         await self.settle()

@@ -1,0 +1,1 @@
+select pgdurable_testing.set_clock($1::timestamptz, $2::double precision)
