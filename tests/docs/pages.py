@@ -10,9 +10,9 @@ sql      runs on a database with pgdurable's schema.
 text     is read by people only.
 
 In what a command prints, `...` stands for anything: within a line, or for any number of lines when it is
-alone. Widths of columns do not matter. Times, dates, counts of seconds and of attempts stand for any such. An
-invocation id is a name: it means the same id wherever the page has it, in what is printed and in what is
-typed.
+alone. Widths of columns do not matter. Times, dates, counts of seconds and of attempts stand for any such.
+The id of an invocation or of an awakeable and a UUID are names: they mean the same wherever the page has
+them, in what is printed and in what is typed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 LANGUAGES: Final = {"python", "console", "diff", "sql", "text"}
 FENCE: Final = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-INVOCATION: Final = re.compile(r"inv_1[0-9a-zA-Z]{33}")
+ID: Final = re.compile(
+    r"\binv_1[0-9a-zA-Z]{33}\b|\bsign_1[\w-]{38}|\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"
+)
 ANY: Final = "..."
 
 # What differs from run to run, and how it is compared. Order matters.
 VARIABLE: Final = (
-    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?( UTC)?"), "<date>"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "<date>"),
     (re.compile(r"\b(just now|now)\b"), "<time>"),
@@ -73,7 +74,11 @@ class Command:
 
 
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *examples()]
+
+
+def examples() -> list[Path]:
+    return sorted((ROOT / "examples").rglob("README.md"))
 
 
 def blocks(page: Path) -> list[Block]:
@@ -101,14 +106,14 @@ def commands(block: Block) -> list[Command]:
 
 
 class Names:
-    """What the invocation ids of a page stand for in this run."""
+    """What the ids of a page stand for in this run."""
 
     def __init__(self) -> None:
         self._actual: dict[str, str] = {}
 
     def fill_in(self, typed: str) -> str:
         """A command with the ids of this run."""
-        return INVOCATION.sub(lambda found: self._actual[found[0]], typed)
+        return ID.sub(lambda found: self._actual.get(found[0], found[0]), typed)
 
     def matches(self, expected: list[str], printed: str) -> bool:
         """Whether this is what a page says. What its new ids stand for is then known."""
@@ -120,7 +125,7 @@ class Names:
         return True
 
     def _new(self, expected: list[str]) -> set[str]:
-        return set(INVOCATION.findall("\n".join(expected))) - self._actual.keys()
+        return set(ID.findall("\n".join(expected))) - self._actual.keys()
 
     def _pattern(self, expected: list[str]) -> str:
         """For text in which every line ends with a line end."""
@@ -132,10 +137,10 @@ class Names:
 
     def _line_pattern(self, line: str, seen: set[str]) -> str:
         parts: list[str] = []
-        for part in re.split(rf"({INVOCATION.pattern}|{re.escape(ANY)})", line):
+        for part in re.split(rf"({ID.pattern}|{re.escape(ANY)})", line):
             if part == ANY:
                 parts.append(".*?")
-            elif not INVOCATION.fullmatch(part):
+            elif not ID.fullmatch(part):
                 parts.append(re.escape(part))
             elif part in self._actual:
                 parts.append(self._actual[part])
@@ -143,20 +148,23 @@ class Names:
                 parts.append(f"(?P={group(part)})")
             else:
                 seen.add(part)
-                parts.append(f"(?P<{group(part)}>{INVOCATION.pattern})")
+                parts.append(f"(?P<{group(part)}>{ID.pattern})")
         return "".join(parts)
 
 
 def group(id: str) -> str:
-    return f"id_{id}"
+    return f"id_{id.replace('-', '_')}"
 
 
 def normal(lines: list[str]) -> list[str]:
     """Lines in the form in which they are compared; empty ones do not count."""
-    found: list[str] = []
-    for line in lines:
+    found = ("".join(map(variable, re.split(f"({ID.pattern})", line))).strip() for line in lines)
+    return [line for line in found if line]
+
+
+def variable(part: str) -> str:
+    """A part of a line without what differs from run to run. Ids are compared as they are."""
+    if not ID.fullmatch(part):
         for pattern, name in VARIABLE:
-            line = pattern.sub(name, line)
-        if line.strip():
-            found.append(line.strip())
-    return found
+            part = pattern.sub(name, part)
+    return part

@@ -26,24 +26,32 @@ if TYPE_CHECKING:
 
 CTRL_C: Final = "^C"
 KILL: Final = "kill -9 $(pgrep -f 'pgdurable dev')"
-DEV: Final = re.compile(r"((?:TOUR_\w+=\S+ )*)(?:pgdurable dev (\S+)|make demo)")
+DEV: Final = re.compile(r"((?:[A-Z_]+=\S+ )*)(?:pgdurable dev (\S+)|make demo)")
 STAYS: Final = re.compile(r"pgdurable (worker|ingress)\b")
 WATCHES: Final = re.compile(r"pgdurable .* -w\b")
 LOOKS: Final = re.compile(
-    r"pgdurable \S+ (list|describe|get)\b|pgdurable (sql|status)\b|psql |cat |curl \S+/restate/output"
+    r"pgdurable \S+ (list|describe|get)\b|pgdurable (sql|status)\b|psql |cat |grep |wc "
+    r"|curl \S+/(output|status)$"
 )
 
 
 class Terminal:
-    """The terminals of one page."""
+    """The terminals of one page. With ``dsn``, `pgdurable dev` and `psql` use that database, which is there
+    sooner than an embedded server of their own.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dsn: str | None = None) -> None:
         self.folder = folder / "work"
         self.folder.mkdir()
         shutil.copytree(
             ROOT / "examples", self.folder / "examples", ignore=shutil.ignore_patterns("__pycache__")
         )
         self.dev = Dev(folder, "", cwd=self.folder)
+        self._variables: dict[str, str] = {}
+        if dsn is not None:
+            self.dev.own_database = False
+            self.dev.dsn = dsn
+            self._variables = {"PGDURABLE_DSN": dsn}
         self._running = False
         self._reloads = 0
         self._others: list[subprocess.Popen[str]] = []
@@ -106,7 +114,7 @@ class Terminal:
             assert self.dev.interrupt() in (0, 130), "Ctrl-C"
         before = len(self.dev.output())
         self.dev.app = app
-        self.dev.environment = dict(pair.split("=", 1) for pair in variables.split())
+        self.dev.environment = self._variables | dict(pair.split("=", 1) for pair in variables.split())
         self.dev.start()
         self._running = True
         expected = command.expected
@@ -164,6 +172,8 @@ class Terminal:
     def _here(self, typed: str) -> str:
         """A command with this run's ports and ids."""
         ports = self.dev.ports
+        if not self.dev.own_database:
+            typed = typed.replace("psql -h localhost -p 9071", "psql $PGDURABLE_DSN")
         return (
             self._names.fill_in(typed)
             .replace("localhost:8080", f"localhost:{ports.ingress}")

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import click
 import psycopg
 import pytest
+from psycopg import sql
 
 import pgdurable
 from pgdurable.config import Settings
 from pgdurable_cli import main
 from pgdurable_sdk.retry import InvocationRetryPolicy
 from tests.docs import reference
-from tests.docs.pages import LANGUAGES, ROOT, Block, blocks, pages
+from tests.docs.pages import LANGUAGES, ROOT, Block, blocks, examples, pages
 from tests.docs.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 ALL = [block for page in pages() for block in blocks(page)]
 SESSIONS = [page for page in pages() if any(block.language == "console" for block in blocks(page))]
+EXAMPLES = [page for page in SESSIONS if page in examples()]
 
 
 def of(language: str) -> pytest.MarkDecorator:
@@ -73,16 +75,34 @@ def test_sql_runs(block: Block, dsn: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("page", SESSIONS, ids=name)
+@pytest.mark.parametrize("page", [page for page in SESSIONS if page not in EXAMPLES], ids=name)
 def test_transcript(page: Path, server_dir: Path) -> None:
     with Terminal(server_dir) as terminal:
-        for block in blocks(page):
-            if block.language == "console":
-                terminal.run(block)
-            elif block.language == "diff":
-                terminal.apply(block)
-            elif block.file_name is not None:
-                terminal.write(block.file_name, block.text)
+        play(page, terminal)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", EXAMPLES, ids=name)
+def test_transcript_of_an_example(page: Path, server_dir: Path, request: pytest.FixtureRequest) -> None:
+    """On the database of the tests. Asked for here and not as argument, which would make this a test of all
+    versions of PostgreSQL: it is one of the page.
+    """
+    dsn: str = request.getfixturevalue("dsn")
+    with psycopg.connect(dsn, autocommit=True) as connection:  # as `pgdurable dev` has it in its own database
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("alter database {} set search_path = pgdurable, public").format(database))
+    with Terminal(server_dir, dsn) as terminal:
+        play(page, terminal)
+
+
+def play(page: Path, terminal: Terminal) -> None:
+    for block in blocks(page):
+        if block.language == "console":
+            terminal.run(block)
+        elif block.language == "diff":
+            terminal.apply(block)
+        elif block.file_name is not None:
+            terminal.write(block.file_name, block.text)
 
 
 # --- tables that say what the code says

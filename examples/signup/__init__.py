@@ -1,0 +1,1 @@
+"""A signup that waits for a click: README.md explains it."""
