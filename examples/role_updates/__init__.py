@@ -1,0 +1,1 @@
+"""A loop of steps that is undone when one is refused. README.md explains it."""
