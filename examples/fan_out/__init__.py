@@ -1,0 +1,1 @@
+"""A hundred calls at once, and what became of them. README.md explains it."""

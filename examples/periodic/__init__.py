@@ -1,0 +1,1 @@
+"""Jobs that send themselves into the future. README.md explains it."""

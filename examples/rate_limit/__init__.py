@@ -1,0 +1,1 @@
+"""Work that waits for its turn at a limiter. README.md explains it."""
