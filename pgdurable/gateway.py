@@ -134,7 +134,7 @@ class Gateway:
         expires = self._time() + timedelta(seconds=row.retention) if row.idempotency_key else None
         return port.Called(row.id, ids.format_id(row.id), result, admission.previous, expires)
 
-    async def attach(self, id: UUID) -> port.Result | None:
+    async def attach(self, id: UUID, *, encoded: bool = False) -> port.Result | None:
         """Wait for the end of an invocation; None if there is no such invocation."""
         waiting = self._results.expect(id)
         try:
@@ -147,7 +147,7 @@ class Gateway:
         finally:
             self._results.leave(id, waiting)
 
-    async def output(self, id: UUID) -> port.Result | port.Pending | None:
+    async def output(self, id: UUID, *, encoded: bool = False) -> port.Result | port.Pending | None:
         """The result of an invocation if there is one already."""
         awaited = await self._guard(verbs.await_result(self._lane, id, None))
         if awaited.status is None:
@@ -156,7 +156,9 @@ class Gateway:
             return port.Pending()
         return _result(EngineResult(awaited.outcome, awaited.value or b""))
 
-    async def complete_awakeable(self, awakeable_id: str, result: port.Result) -> bool:
+    async def complete_awakeable(
+        self, awakeable_id: str, result: port.Result, *, encoded: bool = False
+    ) -> bool:
         """Resolve or reject an awakeable. False if its invocation is not there. Raises ValueError for a bad
         id.
         """
@@ -231,6 +233,7 @@ def _info(target: Target) -> port.HandlerInfo:
         input_required=manifest.input is not None and manifest.input.required,
         input_content_type=None if manifest.input is None else manifest.input.content_type,
         output_content_type=manifest.output.content_type,
+        encoded=manifest.encoded,
     )
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from pgdurable.config import Settings
+from pgdurable.encoding import EncodingGateway
 from pgdurable.engine.hints import Hints
 from pgdurable.engine.instruments import Instruments
 from pgdurable.engine.intake import Intake
@@ -24,7 +25,6 @@ from pgdurable.engine.residents import Surroundings
 from pgdurable.engine.results import Results
 from pgdurable.engine.timers import Timers
 from pgdurable.engine.worker import Worker
-from pgdurable.gateway import Gateway
 from pgdurable.ingress import IngressServer, create_app
 from pgdurable.store import verbs
 from pgdurable.store.channels import COMMON
@@ -186,7 +186,7 @@ class Node:
             self._timers.expect,
         )
         self._server: IngressServer | None = None
-        self.gateway = Gateway(
+        self.gateway = EncodingGateway(
             self.id,
             upkeep_lane,
             self._registry,
@@ -196,6 +196,7 @@ class Node:
             self._listener,
             self.instruments.now,
         )
+        self.gateway.codec = self._codec
         if self._ingress_address is not None:
             address = self._ingress_address
             self._server = IngressServer(create_app(self.gateway), address.host, address.port)
@@ -235,7 +236,10 @@ class Node:
 
     async def _announce(self) -> None:
         if self._services:
-            manifests = msgspec.json.encode([service.manifest() for service in self._services]).decode()
+            encoded = self._codec is not None
+            manifests = msgspec.json.encode(
+                [service.manifest(encoded=encoded) for service in self._services]
+            ).decode()
             await verbs.register(self._registry_lane, self.deployment_id, self.name, "{}", manifests)
             self._notifier.send(COMMON, "registry")
 

@@ -69,6 +69,7 @@ class Registry:
         self._settings = settings
         self._targets: dict[tuple[str, str], Target] = {}
         self._services: frozenset[str] = frozenset()
+        self._encodes = False
         self._wake = asyncio.Event()
 
     def find(self, service: str, handler: str) -> Target | None:
@@ -84,6 +85,11 @@ class Registry:
         """The names of all services, sorted."""
         return sorted(self._services)
 
+    @property
+    def encodes(self) -> bool:
+        """Whether the values of any service are encoded by its app's codec."""
+        return self._encodes
+
     def changed(self) -> None:
         """Somebody announced services: read them again soon."""
         self._wake.set()
@@ -93,6 +99,7 @@ class Registry:
         rows = await verbs.handlers(self._lane)
         self._targets = {(row.service, row.handler): self._target(row) for row in rows}
         self._services = frozenset(row.service for row in rows)
+        self._encodes = any(target.manifest.encoded for target in self._targets.values())
 
     async def run(self) -> None:
         """Keep up with what others announce."""

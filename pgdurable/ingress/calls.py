@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 from pgdurable.ingress import errors
 from pgdurable.ingress.body import read_body
 from pgdurable.ingress.delay import parse_delay
-from pgdurable.ingress.inputs import check_input
+from pgdurable.ingress.inputs import check_input, is_encoded
 from pgdurable.ingress.paths import find_target, raw_path, segments
 from pgdurable.ingress.port import Request
-from pgdurable.ingress.replies import CORS, accepted_reply, error_reply, result_reply
+from pgdurable.ingress.replies import CORS, ENCODED, accepted_reply, error_reply, result_reply
 from pgdurable.ingress.waits import ClientGone
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pgdurable.ingress.replies import Reply
     from pgdurable.ingress.waits import Waits
 
-_NOT_FORWARDED = frozenset([b"connection", b"host", b"idempotency-key", b"idempotency-expires"])
+_ENCODED = ENCODED.encode()
+_NOT_FORWARDED = frozenset([b"connection", b"host", b"idempotency-key", b"idempotency-expires", _ENCODED])
 _METHODS = ("GET", "POST")
 
 
@@ -63,7 +64,8 @@ class Calls:
             raise errors.method_not_allowed(", ".join(_METHODS))
         request = _make_request(target, scope, path)
         request.body = await read_body(scope, receive, self._body_limit)
-        check_input(target.info, request.headers, request.body)
+        if not request.encoded:
+            check_input(target.info, request.headers, request.body)
         if target.send:
             return accepted_reply(await self._engine.send(request))
         called = await self._waits.until_done(self._engine.call(request), receive)
@@ -101,6 +103,8 @@ def _take_headers(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> N
             request.idempotency_key = _text(name, value)
             if not value:
                 raise errors.bad_header("idempotency-key", "it is empty")
+        elif name == _ENCODED:
+            request.encoded = is_encoded(value.decode("latin-1"))
 
 
 def _text(name: bytes, value: bytes) -> str:

@@ -29,6 +29,15 @@ def check_input(info: HandlerInfo, headers: list[tuple[str, str]], body: bytes) 
         raise errors.bad_input("Empty body not allowed")
 
 
+def is_encoded(header: str | None) -> bool:
+    """Whether a client says that it has encoded the value, and that it decodes the result itself."""
+    if header is None or header.lower() == "false":
+        return False
+    if header.lower() != "true":
+        raise errors.bad_header("x-pgdurable-encoded", f"it is {header!r}, and can be true or false")
+    return True
+
+
 def _matches(content_type: str, pattern: str) -> bool:
     if pattern == "*/*":
         return True

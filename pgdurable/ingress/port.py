@@ -29,6 +29,8 @@ class HandlerInfo(Struct, frozen=True, kw_only=True):
     """A pattern: ``application/json``, ``text/*``, ``*/*``. None (and not required): it takes no input."""
     output_content_type: str | None = None
     """None: ``application/json``."""
+    encoded: bool = False
+    """Its values are encoded by its app's codec, here or by clients themselves."""
 
 
 class Request(Struct, kw_only=True):
@@ -41,6 +43,8 @@ class Request(Struct, kw_only=True):
     idempotency_key: str | None
     delay: timedelta | None
     traceparent: str | None
+    encoded: bool = False
+    """The client has encoded the body and will decode the result."""
 
 
 class Success(Struct):
@@ -49,6 +53,8 @@ class Success(Struct):
     value: bytes
     content_type: str | None = None
     """None: as its handler says where the ingress knows the handler, else ``application/json``."""
+    encoded: bool = False
+    """It is as it is stored: encoded by a codec that clients have to know."""
 
 
 class Failure(Struct):
@@ -113,6 +119,10 @@ class PayloadTooLarge(EngineError):
     """The engine stores no request that large: 413."""
 
 
+class NotEncodable(EngineError):
+    """The service's values are encoded, and this process cannot do it: 415."""
+
+
 class Engine(Protocol):
     """The engine. What is not ``async`` answers from memory."""
 
@@ -141,12 +151,12 @@ class Engine(Protocol):
         """Make an invocation durable and wait for its end. Cancelling this gives up waiting, nothing else."""
         ...
 
-    async def attach(self, id: UUID) -> Result | Unsupported | None:
-        """Wait for the end of an invocation. None: there is none."""
+    async def attach(self, id: UUID, *, encoded: bool = False) -> Result | Unsupported | None:
+        """Wait for the end of an invocation. None: there is none. ``encoded``: give its result as stored."""
         ...
 
-    async def output(self, id: UUID) -> Result | Pending | Unsupported | None:
-        """The result as far as there is one. None: there is no such invocation."""
+    async def output(self, id: UUID, *, encoded: bool = False) -> Result | Pending | Unsupported | None:
+        """The result as far as there is one. None: there is no such invocation. ``encoded``: as above."""
         ...
 
     def invocation_id(self, text: str) -> UUID:
@@ -165,6 +175,9 @@ class Engine(Protocol):
         """The id that such a run has, or would have."""
         ...
 
-    async def complete_awakeable(self, awakeable_id: str, result: Result) -> bool:
-        """Resolve or reject it. False: no such invocation. Raises ValueError if that is no awakeable's id."""
+    async def complete_awakeable(self, awakeable_id: str, result: Result, *, encoded: bool = False) -> bool:
+        """Resolve or reject it. ``encoded``: the value is as it is to be stored.
+
+        False: no such invocation. Raises ValueError if that is no awakeable's id.
+        """
         ...

@@ -12,7 +12,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from pgdurable.ingress import errors
 from pgdurable.ingress.errors import IngressError
-from pgdurable.ingress.port import EngineError, EngineUnavailable, Failure, Overloaded, PayloadTooLarge
+from pgdurable.ingress.port import (
+    EngineError,
+    EngineUnavailable,
+    Failure,
+    NotEncodable,
+    Overloaded,
+    PayloadTooLarge,
+)
 
 if TYPE_CHECKING:
     from litestar.types import HTTPResponseBodyEvent, HTTPResponseStartEvent, Receive, Scope, Send
@@ -23,7 +30,9 @@ log = logging.getLogger("pgdurable.ingress")
 
 _encode = msgspec.json.Encoder().encode
 _JSON = (b"content-type", b"application/json")
-EXPOSED = ("idempotency-expires", "x-restate-error-source", "x-restate-id")
+ENCODED = "x-pgdurable-encoded"
+"""Says of a body, either way, that it is as it is stored: encoded by the codec of the service's app."""
+EXPOSED = ("idempotency-expires", ENCODED, "x-restate-error-source", "x-restate-id")
 CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", ", ".join(EXPOSED).encode()),
@@ -85,7 +94,9 @@ def result_reply(
         headers.append((b"idempotency-expires", rfc3339(expires).encode()))
     if isinstance(result, Failure):
         return _failure_reply(result, headers)
-    if result.value:
+    if result.encoded:
+        headers += [(b"content-type", b"application/octet-stream"), (ENCODED.encode(), b"true")]
+    elif result.value:
         shown = result.content_type or content_type
         headers.append((b"content-type", shown.encode()) if shown else _JSON)
     return Reply(200, headers, result.value)
@@ -110,6 +121,8 @@ def error_reply(error: Exception, where: str) -> Reply:
             refusal = IngressError(429, error.message)
         case PayloadTooLarge():
             refusal = IngressError(413, error.message)
+        case NotEncodable():
+            refusal = IngressError(415, error.message)
         case HTTPException():
             refusal = _of_litestar(error)
         case _:

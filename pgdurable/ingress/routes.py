@@ -14,9 +14,10 @@ from litestar.types import ASGIApp
 
 from pgdurable.ingress import errors, targets
 from pgdurable.ingress.body import read_body
+from pgdurable.ingress.inputs import is_encoded
 from pgdurable.ingress.paths import raw_path, segments
 from pgdurable.ingress.port import Failure, Pending, Success, Unsupported
-from pgdurable.ingress.replies import Reply, json_reply, result_reply
+from pgdurable.ingress.replies import ENCODED, Reply, json_reply, result_reply
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -92,10 +93,12 @@ class Routes:
     async def ask(self, request: HttpRequest, target: Named, verb: str) -> Reply:
         """Attach to an invocation, or look at its output."""
         answer: Result | Pending | Unsupported | None
+        encoded = is_encoded(request.headers.get(ENCODED))
         if verb == "attach":
-            answer = await self._waits.until_done(self._engine.attach(target.id), request.receive)
+            result = self._engine.attach(target.id, encoded=encoded)
+            answer = await self._waits.until_done(result, request.receive)
         elif verb == "output":
-            answer = await self._engine.output(target.id)
+            answer = await self._engine.output(target.id, encoded=encoded)
         else:
             raise errors.not_found()
         return self._answered(answer, target)
@@ -115,8 +118,9 @@ class Routes:
         """Resolve an awakeable with the body as its value, or reject it with the body as its message."""
         body = await read_body(request.scope, request.receive, self._body_limit)
         result = Success(body) if verb == "resolve" else Failure(500, body.decode(errors="replace"))
+        encoded = is_encoded(request.headers.get(ENCODED))
         try:
-            known = await self._engine.complete_awakeable(awakeable_id, result)
+            known = await self._engine.complete_awakeable(awakeable_id, result, encoded=encoded)
         except ValueError as error:
             raise errors.bad_awakeable(awakeable_id, error) from None
         if not known:

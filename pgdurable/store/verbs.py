@@ -203,6 +203,12 @@ async def handlers(lane: Lane) -> list[HandlerRow]:
     return [HandlerRow(*row) for row in await lane.rows(query("handlers"))]
 
 
+async def target_of(lane: Lane, id: UUID) -> tuple[str, str] | None:
+    """Service and handler of an invocation, if there is one."""
+    found = await lane.rows(query("target_of"), id)
+    return (found[0][0], found[0][1]) if found else None
+
+
 async def state_value(lane: Lane, service: str, key: str, name: str) -> bytes | None:
     """One value of an object's state."""
     found = await lane.rows(query("state_value"), service, key, name)

@@ -51,6 +51,8 @@ class HandlerManifest(Struct, omit_defaults=True, kw_only=True):
     """None: it takes none, the body has to be empty."""
     output: ContentManifest
     options: OptionsManifest
+    encoded: bool = False
+    """Its values are encoded by its app's codec."""
 
 
 class ServiceManifest(Struct, omit_defaults=True, kw_only=True):
@@ -62,7 +64,7 @@ class ServiceManifest(Struct, omit_defaults=True, kw_only=True):
     handlers: list[HandlerManifest]
 
 
-def describe_handler(handler: Handler) -> HandlerManifest:
+def describe_handler(handler: Handler, *, encoded: bool = False) -> HandlerManifest:
     options = handler.options
     return HandlerManifest(
         name=handler.name,
@@ -72,6 +74,7 @@ def describe_handler(handler: Handler) -> HandlerManifest:
         input=_content(handler.input, required=handler.needs_input) if handler.takes_input else None,
         output=_content(handler.output, output=True),
         options=describe_options(options),
+        encoded=encoded,
     )
 
 

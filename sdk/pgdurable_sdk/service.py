@@ -41,15 +41,17 @@ class _Definition:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {', '.join(self.handlers) or 'no handlers'}>"
 
-    def manifest(self) -> manifest.ServiceManifest:
-        """What the engine is told about this service."""
+    def manifest(self, *, encoded: bool = False) -> manifest.ServiceManifest:
+        """What the engine is told about this service. ``encoded``: its app has a codec."""
         return manifest.ServiceManifest(
             name=self.name,
             type=self.type,
             public=not self.options.ingress_private,
             documentation=self.description,
             options=manifest.describe_options(self.options),
-            handlers=[manifest.describe_handler(handler) for handler in self.handlers.values()],
+            handlers=[
+                manifest.describe_handler(handler, encoded=encoded) for handler in self.handlers.values()
+            ],
         )
 
     def _register(

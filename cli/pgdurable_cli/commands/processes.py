@@ -38,17 +38,20 @@ def worker(app: str, dsn: str, verbose: bool) -> None:
     "--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Where to listen."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="On which address.")
+@click.option("--app", help="Whose codec encodes requests and decodes results, where it has one.")
 @verbose_option
-def ingress(dsn: str, port: int, host: str, verbose: bool) -> None:
+def ingress(dsn: str, port: int, host: str, app: str | None, verbose: bool) -> None:
     """Take requests over HTTP for all services on the database."""
     from pgdurable_cli.ports import require_free
-    from pgdurable_cli.serving import Endpoint, Serving, serve_until_signal, set_up_logging
+    from pgdurable_cli.serving import Endpoint, Serving, load, serve_until_signal, set_up_logging
 
     set_up_logging(verbose)
+    codec = load(app).journal_value_codec if app else None
     require_free(host, port, "--port")
     reachable(dsn)
     endpoint = Endpoint(host, port)
-    serve_until_signal(Serving(dsn, ingress=endpoint), lambda: say(f"ingress listens on {endpoint.url}"))
+    serving = Serving(dsn, ingress=endpoint, codec=codec)
+    serve_until_signal(serving, lambda: say(f"ingress listens on {endpoint.url}"))
 
 
 @click.command()

@@ -122,13 +122,13 @@ class FakeEngine:
         await self._held()
         return Called(ID, TEXT, self.result, self.previous, self.expires)
 
-    async def attach(self, id: UUID) -> Result | Unsupported | None:
+    async def attach(self, id: UUID, *, encoded: bool = False) -> Result | Unsupported | None:
         await self._held()
         found = self.outputs.get(id)
         assert not isinstance(found, Pending), "who attaches waits until it is done"
         return found
 
-    async def output(self, id: UUID) -> Result | Pending | Unsupported | None:
+    async def output(self, id: UUID, *, encoded: bool = False) -> Result | Pending | Unsupported | None:
         return self.outputs.get(id)
 
     def invocation_id(self, text: str) -> UUID:
@@ -143,7 +143,7 @@ class FakeEngine:
     def workflow_id(self, service: str, key: str) -> UUID:
         return ids.derived_id("wf", service, key, None, None)
 
-    async def complete_awakeable(self, awakeable_id: str, result: Result) -> bool:
+    async def complete_awakeable(self, awakeable_id: str, result: Result, *, encoded: bool = False) -> bool:
         if not awakeable_id.startswith("sign_1"):
             raise ValueError("it should begin with 'sign_1'")
         self.completed.append((awakeable_id, result))

@@ -1,0 +1,72 @@
+"""Services whose values are encoded, with a codec whose key has to be fetched first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pgdurable
+from pgdurable import Context, JournalValueCodec, ObjectContext, Service, VirtualObject, WorkflowContext
+
+vault = VirtualObject("Vault")
+helper = Service("Helper")
+flow = pgdurable.Workflow("Flow")
+
+
+class Cipher(JournalValueCodec):
+    """No encryption, but as little repeats itself: a nonce, and each byte moved by key and nonce."""
+
+    def __init__(self, key: int) -> None:
+        self._key = key
+
+    def encode(self, buf: bytes) -> bytes:
+        nonce = os.urandom(1)
+        return b"\xff" + nonce + bytes((byte + self._key + nonce[0]) % 256 for byte in buf)
+
+    async def decode(self, buf: bytes) -> bytes:
+        await asyncio.sleep(0)
+        if buf[:1] != b"\xff":
+            raise ValueError("not of this cipher")
+        return bytes((byte - self._key - buf[1]) % 256 for byte in buf[2:])
+
+
+async def cipher() -> JournalValueCodec:
+    await asyncio.sleep(0)
+    return Cipher(42)
+
+
+@helper.handler()
+async def double(ctx: Context, text: str) -> str:
+    return text * 2
+
+
+@vault.handler()
+async def put(ctx: ObjectContext, text: str) -> list[str | None]:
+    before = await ctx.get("text", type_hint=str)
+    ctx.set("text", text)
+    twice = await ctx.service_call(double, text)
+    step = await ctx.run_typed("step", lambda: text)
+    ctx.service_send(double, text)
+    return [before, twice, step]
+
+
+@vault.handler()
+async def ask(ctx: ObjectContext, question: str) -> str:
+    id, answer = ctx.awakeable(type_hint=str)
+    await ctx.run_typed(id, lambda: None)
+    return f"{question} {await answer}"
+
+
+@flow.main()
+async def run(ctx: WorkflowContext) -> str:
+    promise = ctx.promise("secret", type_hint=str)
+    await promise.resolve("swordfish")
+    return await promise.value()
+
+
+@helper.handler()
+async def nothing(ctx: Context) -> None:
+    pass
+
+
+app = pgdurable.app([vault, helper, flow], journal_value_codec=cipher)
