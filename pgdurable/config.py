@@ -18,6 +18,12 @@ class Settings:
     inactivity_timeout: float = 60.0
     """A handler that waits longer is suspended: its memory is freed, and it is replayed when it may go on."""
 
+    abort_timeout: float = 600.0
+    """A handler that neither waits nor gets anywhere is aborted so long after that, and retried."""
+
+    blocked_loop: float = 0.25
+    """A handler that keeps the event loop from turning for longer is named in the log; 0: nobody looks."""
+
     resident: int = 4000
     """Attempts in memory at most. When they get scarce, those waiting longest are suspended sooner."""
 

@@ -15,6 +15,7 @@ import msgspec
 
 from pgdurable.config import Settings
 from pgdurable.encoding import EncodingGateway
+from pgdurable.engine.blocking import LoopWatch
 from pgdurable.engine.hints import Hints
 from pgdurable.engine.instruments import Instruments
 from pgdurable.engine.intake import Intake
@@ -116,6 +117,8 @@ class Node:
             self._spawn(loop)
         if self._worker is not None:
             self._worker_task = self._spawn(self._worker.run)
+            if self.settings.blocked_loop > 0:
+                self._spawn(LoopWatch(self.settings.blocked_loop).run)
         if self._server is not None:
             await self._server.start()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pgdurable.engine.headers import from_detail, to_detail
 from pgdurable.engine.preload import known_state
+from pgdurable.engine.stuck import Patience
 from pgdurable.store.rows import AttachRow, EntryRow, NoticeRow, PromiseUseRow, StateWriteRow, SubmissionRow
 from pgdurable_sdk import ids
 from pgdurable_sdk.exceptions import AttemptLost, UnknownTarget
@@ -20,6 +21,7 @@ from pgdurable_sdk.runtime import Execution
 
 if TYPE_CHECKING:
     import asyncio
+    from datetime import timedelta
     from uuid import UUID
 
     from pgdurable.engine.batch import Batch
@@ -50,10 +52,9 @@ class Attempt:
         )
         self.execution.on_wait = instruments.stirred
         self.task: asyncio.Task[None] | None = None
-        inactivity = handler.options.inactivity_timeout
-        self.inactivity = (
-            residents.settings.inactivity_timeout if inactivity is None else inactivity.total_seconds()
-        )
+        options, settings = handler.options, residents.settings
+        self.inactivity = _seconds(options.inactivity_timeout, settings.inactivity_timeout)
+        self.patience = Patience(self.inactivity + _seconds(options.abort_timeout, settings.abort_timeout))
         self.lost = False
         """Its lease is gone: nothing more is written, what it awaits raises."""
         self._residents = residents
@@ -136,6 +137,15 @@ class Attempt:
         return self._residents.instruments.now()
 
     # -- from the residents --------------------------------------------------------------------------------
+
+    def is_stuck(self, seconds: float) -> bool:
+        """Whether it is to be aborted, now that ``seconds`` more have gone by. One that waits for PostgreSQL
+        to commit what it did is not stuck.
+        """
+        ended = self.task is None or self.task.done()
+        if ended or (self._batch is not None and not self._batch.over):
+            return False
+        return self.patience.is_over(self.execution.machine.size + self._heard, seconds)
 
     @property
     def heard(self) -> int:
@@ -229,6 +239,10 @@ class Attempt:
             entry.outcome,
             entry.value,
         )
+
+
+def _seconds(own: timedelta | None, default: float) -> float:
+    return default if own is None else own.total_seconds()
 
 
 def invocation_id(

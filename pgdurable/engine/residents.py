@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from pgdurable.engine import stuck
 from pgdurable.engine.absent import absent
 from pgdurable.engine.attempt import Attempt, start_of
 from pgdurable.engine.committer import Committer
@@ -183,11 +184,15 @@ class Residents:
             size, seen = attempt.execution.journal_size, attempt.execution.seen
             self._end_with(attempt, EndingRow(attempt.id, "release", size, seen))
 
+    def _abort_stuck(self, attempt: Attempt) -> None:
+        """It makes no progress: it fails, whatever its code says to that, and what it journaled stands."""
+        failed = stuck.failure(attempt)
+        _cut_off(attempt)
+        self._end_attempt(attempt, failed)
+
     def _drop(self, attempt: Attempt) -> None:
-        attempt.lost = True
         self._forget(attempt)
-        if attempt.task is not None:
-            attempt.task.cancel()
+        _cut_off(attempt)
 
     def abandon_all(self) -> None:
         """The incarnation is over: what they journaled stands, and goes on elsewhere."""
@@ -217,8 +222,7 @@ class Residents:
     def _refused(self, attempt: Attempt, message: str) -> None:
         """PostgreSQL does not take what this attempt wrote; what it had written before stands."""
         if not attempt.lost:
-            self._drop(attempt)
-            self._attempts[attempt.id] = attempt
+            _cut_off(attempt)
             self.committer.open.leave_out(attempt.id)  # it goes on from what was refused
             failed = Failed(code=500, message=f"the database refused what the handler did: {message}")
             self._end_attempt(attempt, failed, size=len(attempt.row.entries or (None,)))
@@ -241,12 +245,17 @@ class Residents:
     # -- memory and time -----------------------------------------------------------------------------------
 
     async def watch(self) -> None:
-        """Journal the begin of slow steps; suspend those that wait too long, sooner when memory is scarce."""
+        """Journal the begin of slow steps; suspend those that wait too long, sooner when memory is scarce;
+        abort those that neither wait nor get anywhere.
+        """
+        interval = self._settings.slow_run / 2
+        looked = self._loop.time()
         while True:
-            await asyncio.sleep(self._settings.slow_run / 2)
+            await asyncio.sleep(interval)
+            now = self._loop.time()
+            passed, looked = min(now - looked, interval * 2), now
             if not self._attempts:
                 continue
-            now = self._loop.time()
             scale = self._patience()
             waiting = 0
             for attempt in list(self._attempts.values()):
@@ -257,6 +266,8 @@ class Residents:
                     waiting += 1
                     if now - since >= attempt.inactivity * scale:
                         execution.suspend()
+                elif not attempt.lost and attempt.is_stuck(passed):
+                    self._abort_stuck(attempt)
             self._waiting = waiting
             self._room_made()
 
@@ -281,6 +292,13 @@ class Residents:
         self._quiet.clear()
         if self._attempts:
             await self._quiet.wait()
+
+
+def _cut_off(attempt: Attempt) -> None:
+    """Nothing more of it is written from now on, and what it awaits next raises."""
+    attempt.lost = True
+    if attempt.task is not None:
+        attempt.task.cancel()
 
 
 async def _patiently(read: Callable[[], Awaitable[T]]) -> T:

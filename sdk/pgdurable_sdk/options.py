@@ -29,7 +29,8 @@ class _AnyOptions(TypedDict, total=False):
     """A handler that waits longer leaves memory, and is replayed when there is something for it. Zero: it
     leaves whenever it waits."""
     abort_timeout: timedelta | None
-    """Announced to the engine, which makes no use of it."""
+    """A handler that gets nowhere, and does not wait either, is aborted and retried so long after its
+    inactivity timeout (RT0001)."""
     journal_retention: timedelta | None
     """How long the journal of a completed invocation is kept: at most as long as its result."""
     ingress_private: bool | None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import threading
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -45,7 +46,7 @@ _SUCCESS = Outcome.SUCCESS
 class Step(Result[T_co]):
     """A future of what a closure returns. Nothing happens before it, or anything else, is awaited."""
 
-    __slots__ = ("action", "args", "kwargs", "name", "options", "serde", "started", "steps")
+    __slots__ = ("action", "args", "kwargs", "name", "options", "serde", "started", "steps", "thread")
 
     def __init__(
         self,
@@ -69,6 +70,8 @@ class Step(Result[T_co]):
         self.options = options
         self.serde = serde
         self.started = 0.0
+        self.thread: int | None = None
+        """The one it executes in, if it is a plain function and has begun."""
 
     async def _settle(self) -> None:
         if not self.handle.order:
@@ -91,7 +94,7 @@ class Steps:
         self._open: list[Step[Any]] = []
         self._journaled: list[Step[Any]] = []
         self._dropped: list[Step[Any]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Step[Any]] = {}
         self._task: asyncio.Task[Any] | None = None
         self._interrupted = False
 
@@ -123,8 +126,8 @@ class Steps:
         journaled, self._journaled = self._journaled, []
         for step in journaled:
             if not step.handle.order:
-                task = asyncio.create_task(self._execute_beside(step))
-                self._tasks.add(task)
+                task = asyncio.create_task(self.execute_beside(step))
+                self._tasks[task] = step
                 task.add_done_callback(self._ended)
 
     def drop(self) -> None:
@@ -132,6 +135,11 @@ class Steps:
         more."""
         self._dropped += self._journaled
         self._journaled = []
+
+    def under_way(self) -> list[tuple[Step[Any], asyncio.Task[Any] | None]]:
+        """The steps that execute now, each with its task. None: that of the handler."""
+        in_line = [] if self.in_line is None else [(self.in_line, None)]
+        return [*in_line, *((step, task) for task, step in self._tasks.items())]
 
     @property
     def busy(self) -> bool:
@@ -232,7 +240,8 @@ class Steps:
             raise asyncio.CancelledError  # somebody else cancelled this task, too
         return None
 
-    async def _execute_beside(self, step: Step[Any]) -> None:
+    async def execute_beside(self, step: Step[Any]) -> None:
+        """In a task of its own. Public, since who reads stacks looks for it."""
         IN_STEP.set(True)
         if self.execution.unsafe_read:
             await self.execution.commit_reads()
@@ -244,7 +253,7 @@ class Steps:
         self.execution.port.propose(step.handle.index, outcome, value)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         error = asyncio.CancelledError("a step cancelled itself") if task.cancelled() else task.exception()
         self.execution.step_ended(error)
 
@@ -320,7 +329,12 @@ async def _in_thread(step: Step[Any]) -> Any:
     here."""
     context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
-    value = await loop.run_in_executor(None, lambda: context.run(step.action, *step.args, **step.kwargs))
+
+    def execute() -> Any:
+        step.thread = threading.get_ident()
+        return context.run(step.action, *step.args, **step.kwargs)
+
+    value = await loop.run_in_executor(None, execute)
     return await value if inspect.isawaitable(value) else value
 
 
