@@ -95,12 +95,15 @@ class DurableFuture(Generic[T_co]):
         """This future, or a TerminalError (408) if it has not completed within ``delta``."""
         timeout = self._attempt.timer(delta)
 
+        # A failure, for whoever combines this: a timer that fires is none by itself.
+        expired = Tree(Combinator.FIRST_COMPLETED, (timeout.node,), fails=True)
+
         def result() -> T_co:
-            if winner(tree) is timeout.node:
+            if winner(tree) is expired:
                 raise TerminalError(f"timed out after {delta}", 408)
             return self.result()
 
-        tree = Tree(Combinator.FIRST_COMPLETED, (self.node, timeout.node))
+        tree = Tree(Combinator.FIRST_COMPLETED, (self.node, expired))
         return _Combined(self._attempt, tree, result)
 
     async def _settle(self) -> None:
@@ -246,7 +249,7 @@ def wait_completed(
         done = sorted((f for f in futures if f.is_completed()), key=lambda future: settled(future.node))
         return done, [future for future in futures if not future.is_completed()]
 
-    return _combine(Combinator.FIRST_COMPLETED, _some(futures), result)
+    return _combine(Combinator.FIRST_COMPLETED, _some(futures), result, fails=False)
 
 
 async def as_completed(*futures: DurableFuture[Any]) -> AsyncIterator[DurableFuture[Any]]:
@@ -278,7 +281,11 @@ class _Failure(msgspec.Struct):
 
 
 def _combine(
-    combinator: Combinator, futures: tuple[DurableFuture[Any], ...], result: Callable[[Tree], T]
+    combinator: Combinator,
+    futures: tuple[DurableFuture[Any], ...],
+    result: Callable[[Tree], T],
+    *,
+    fails: bool | None = None,
 ) -> DurableFuture[T]:
     attempt = CURRENT.get()
     if attempt is None:
@@ -288,7 +295,7 @@ def _combine(
             raise UsageError(f"only what a context returns can be combined, not {future!r}")
         if future._attempt is not attempt:  # pyright: ignore[reportPrivateUsage]
             raise foreign()
-    tree = Tree(combinator, tuple(future.node for future in futures))
+    tree = Tree(combinator, tuple(future.node for future in futures), fails=fails)
     return _Combined(attempt, tree, lambda: result(tree))
 
 

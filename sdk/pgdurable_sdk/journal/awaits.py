@@ -36,7 +36,7 @@ class Handle:
         self.outcome: str | None = None
         self.value: bytes | None = None
         self.order = 0
-        """When it was completed, counted from 1 within the attempt. 0: not yet."""
+        """When it was completed, counted from 2 within the attempt. 0: not yet."""
 
     def __repr__(self) -> str:
         return f"<Handle {self.name or self.index} {self.outcome or 'open'}>"
@@ -45,11 +45,13 @@ class Handle:
 class Tree:
     """Several nodes waited for together."""
 
-    __slots__ = ("combinator", "nodes")
+    __slots__ = ("combinator", "fails", "nodes")
 
-    def __init__(self, combinator: Combinator, nodes: tuple[Node, ...]) -> None:
+    def __init__(self, combinator: Combinator, nodes: tuple[Node, ...], *, fails: bool | None = None) -> None:
         self.combinator = combinator
         self.nodes = nodes
+        self.fails = fails
+        """Whether it is a failure that this is settled. None: the combinator and the nodes say."""
 
 
 Node = Handle | Tree
@@ -75,6 +77,8 @@ def failed(node: Node) -> bool:
     never."""
     if isinstance(node, Handle):
         return node.outcome == "failure"
+    if node.fails is not None:
+        return node.fails
     match node.combinator:
         case Combinator.FIRST_COMPLETED:
             return failed(winner(node))
@@ -110,7 +114,8 @@ def _first(nodes: tuple[Node, ...] | Iterator[Node]) -> int:
 
 
 def _last(nodes: tuple[Node, ...]) -> int:
-    """When the last of them completed; 0 if one has not. None at all are complete from the beginning."""
+    """When the last of them completed; 0 if one has not. None at all are complete from the beginning, at
+    1."""
     last = 1
     for node in nodes:
         order = settled(node)

@@ -64,7 +64,7 @@ class Machine:
         self._handles: dict[int, Handle] = {}
         self._named: dict[str, deque[Handle]] = {}
         self._early: dict[int | str, deque[Notification]] = {}
-        self._completions = 0
+        self._completions = 1  # what is complete from the beginning: nothing, gathered
         self._signals = FIRST_AWAKEABLE
         self._cancelled = False
         self.cancel_heard = False

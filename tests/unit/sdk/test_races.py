@@ -176,6 +176,73 @@ async def test_or_timeout() -> None:
 
 
 @service.handler()
+async def hurried(ctx: Context) -> str:
+    a, b = calls(ctx, 2)
+    return await any_succeeded(a.or_timeout(SECOND), b)
+
+
+async def test_a_timeout_is_a_failure_in_a_combination_too() -> None:
+    world = World(hurried)
+    await world.attempt()
+    world.fire(3)
+    await world.settle()
+    world.complete(2, b"b")
+    assert await world.ending() == returned("b"), "it was worth waiting for"
+    await world.replays()
+
+
+@service.handler()
+async def overdue(ctx: Context) -> str:
+    a, b = calls(ctx, 2)
+    try:
+        await all_succeeded(a.or_timeout(SECOND), b)
+    except TerminalError as error:
+        return error.message
+    return "both in time"
+
+
+async def test_a_timeout_does_not_wait_for_the_others() -> None:
+    world = World(overdue)
+    await world.attempt()
+    world.fire(3)
+    assert await world.ending() == returned("timed out after 0:00:01")
+    await world.replays()
+
+
+@service.handler()
+async def sorting(ctx: Context) -> list[int]:
+    a, b, c = calls(ctx, 3)
+    one = wait_completed(a, b).map(lambda both: len(both[0]))
+    either, both = any_succeeded(one, c.map(len)), all_succeeded(one, c.map(len))
+    return [await either, *await both]
+
+
+async def test_to_know_who_has_completed_is_no_failure_even_if_they_failed() -> None:
+    world = World(sorting)
+    await world.attempt()
+    world.complete(1, NO, Outcome.FAILURE)
+    await world.settle()
+    world.complete(3, b"ccc")
+    assert await world.ending() == returned([1, 1, 3])
+    await world.replays()
+
+
+@service.handler()
+async def nothing_first(ctx: Context) -> list[int]:
+    (a,) = calls(ctx, 1)
+    first = race(a.map(len), gather().map(len))
+    return [await first, await a.map(len), await first]
+
+
+async def test_nothing_was_complete_before_anything_else() -> None:
+    world = World(nothing_first)
+    await world.attempt()
+    world.complete(1, b"abc")
+    assert await world.ending() == returned([0, 3, 0])
+    await world.replays()
+
+
+@service.handler()
 async def waiting_for_one_of_many(ctx: Context) -> str:
     calls(ctx, 3)
     return await calls(ctx, 1)[0]
