@@ -1,8 +1,8 @@
-"""Run ordeals: python -m tests.fuzz FILE, or for as long as one likes, python -m tests.fuzz --seconds 600 --seed 7
+"""Run one ordeal, python -m tests.fuzz FILE, or many, python -m tests.fuzz --seconds 600 --seed 7
 
 An ordeal is programs and what happens to them; a file holds one as JSON, as a failing test prints it. With
-seconds, new ones are made up until one fails, which is shown and kept in ``ordeal-<seed>.json``. All of this is
-in memory; ``python -m tests.engine.soak`` does it with real processes.
+seconds, new ones are made up until one fails, which is shown and kept in ``ordeal-<seed>.json``. All of this
+is in memory; ``python -m tests.engine.soak`` does it with real processes.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from tests.fuzz.language import Task
-    from tests.fuzz.outside import Report
+    from tests.fuzz.outside import Memory, Report
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Facts:
     """The values that each step could have come to, in the order of its executions."""
     attempts: dict[str, list[list[Report]]] = field(default_factory=dict[str, list[list["Report"]]])
     """What each attempt of each invocation came to know, by path."""
+
+    def remember(self, outside: Memory) -> None:
+        """What the world beside the engine knows."""
+        self.executions = outside.results
+        self.attempts = {path: list(attempts.values()) for path, attempts in outside.attempts.items()}
 
     def was_killed(self, path: str) -> bool:
         """This one, or one above it: then nobody knows how far it came."""

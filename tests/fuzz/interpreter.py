@@ -146,11 +146,11 @@ def finish(ctx: Context, errand: Errand) -> None:
             ctx.reject_signal(errand.id, errand.name, f"rejected {errand.name}", 418)
 
 
-async def step(path: str, id: str, name: str, what: Step) -> str:
+async def step(path: str, name: str, what: Step) -> str:
     """What a `Step` executes: its value tells the executions apart."""
     count = WORLD.outside.executes(path, name)
     value = f"{name}#{uuid4().hex[:8]}"
-    WORLD.outside.result(path, id, name, value)
+    WORLD.outside.result(name, value)
     for _ in range(what.turns):
         await WORLD.outside.passes()
     if count <= what.failures or what.end == "exhausted":
@@ -322,7 +322,7 @@ class Interpreter:
             case Step():
                 name = self.name()
                 options = EXHAUSTED if future.end == "exhausted" else RETRIED
-                return ctx.run_typed(name, step, options, self.task.path, ctx.request().id, name, future)
+                return ctx.run_typed(name, step, options, self.task.path, name, future)
             case Nap(ms):
                 return ctx.sleep(ms * MILLISECOND)
             case Call(place, body, idempotent):

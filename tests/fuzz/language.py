@@ -15,7 +15,6 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
-from rich.pretty import pretty_repr
 
 
 class Piece(Struct, frozen=True, tag=True, omit_defaults=True):
@@ -302,6 +301,8 @@ class Ordeal(Piece, frozen=True, tag=False):
 
 def show(program: object) -> str:
     """As Python, over as many lines as it takes to read it."""
+    from rich.pretty import pretty_repr  # takes a while to load, and is for failures
+
     return pretty_repr(program, max_width=100)
 
 

@@ -482,8 +482,7 @@ class Engine:
             for where, values in self.state.items()
             if values
         }
-        known.executions = {name: values for (_, name), values in self.outside.results.items()}
-        known.attempts = dict(self.outside.attempts)
+        known.remember(self.outside)
         return known
 
 

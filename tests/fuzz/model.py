@@ -194,13 +194,14 @@ class Model:
 
     def check_state(self) -> None:
         for where in self.state.keys() | self.facts.state.keys():
+            expected = self.state.get(where, {})
             there = {
                 name: value
                 for name, value in self.facts.state.get(where, {}).items()
-                if name != "log" and not self.facts.was_killed(name.partition("@")[2])
+                if name in expected or (name != "log" and not self.facts.was_killed(name.partition("@")[2]))
             }
-            if there != self.state.get(where, {}):
-                raise Wrong(f"the state of {where} is {there}, and not {self.state.get(where)}")
+            if there != expected:
+                raise Wrong(f"the state of {where} is {there}, and not {expected}")
 
     def check_logs(self) -> None:
         """Each entry is there once, after what its writer had read; nobody wrote between those of another."""
@@ -212,7 +213,7 @@ class Model:
         for where in self.logs.keys() | self.facts.state.keys():
             log = self.log(*where)
             known = sorted(entry for _, _, entry in self.logs.get(where, []))
-            if sorted(entry for entry in log if not self.facts.was_killed(entry)) != known:
+            if sorted(entry for entry in log if entry in known or not self.facts.was_killed(entry)) != known:
                 raise Wrong(f"the log of {where} is {log}, and should have {known}")
             turns = [writer for writer, _ in groupby(entry.rpartition(".")[0] for entry in log)]
             if len(set(turns)) < len(turns):

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from tests.engine.ledger import BEGAN, begin, note
+from tests.engine.ledger import BEGAN, begin, note, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ class Outside(Protocol):
         """A step, or something else that counts, is done: how often it was, this time included."""
         ...
 
-    def result(self, path: str, id: str, name: str, value: str) -> None:
+    def result(self, name: str, value: str) -> None:
         """What an execution of a step will come to."""
         ...
 
@@ -52,25 +52,28 @@ class Memory:
     """For handlers of this process."""
 
     def __init__(self) -> None:
-        self.attempts: defaultdict[str, list[list[Report]]] = defaultdict(list)
+        self.attempts: defaultdict[str, dict[int, list[Report]]] = defaultdict(dict)
+        """What each attempt of each path saw."""
         self.executed: Counter[tuple[str, str]] = Counter()
-        self.results: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self.results: defaultdict[str, list[str]] = defaultdict(list)
+        """What the executions of each step could have come to."""
         self.asked: list[tuple[str, str, bool]] = []
         self.moment = 0.0
 
     def begins(self, path: str) -> int:
-        self.attempts[path].append([])
-        return len(self.attempts[path]) - 1
+        number = len(self.attempts[path])
+        self.attempts[path][number] = []
+        return number
 
     def sees(self, path: str, attempt: int, report: Report) -> None:
-        self.attempts[path][attempt].append(report)
+        self.attempts[path].setdefault(attempt, []).append(report)
 
     def executes(self, path: str, name: str) -> int:
         self.executed[path, name] += 1
         return self.executed[path, name]
 
-    def result(self, path: str, id: str, name: str, value: str) -> None:
-        self.results[path, name].append(value)
+    def result(self, name: str, value: str) -> None:
+        self.results[name].append(value)
 
     def asks(self, awakeable: str, name: str, rejected: bool) -> None:
         if self.asked.count((awakeable, name, rejected)) < 2:  # each attempt asks, and no more comes of it
@@ -100,14 +103,41 @@ class Files:
             file.write(b".")
         return count.stat().st_size
 
-    def result(self, path: str, id: str, name: str, value: str) -> None:
-        note("step", path=path, id=id, name=name, value=value)
+    def result(self, name: str, value: str) -> None:
+        note("step", name=name, value=value)
 
     def asks(self, awakeable: str, name: str, rejected: bool) -> None:
         note("asked", awakeable=awakeable, name=name, rejected=rejected)
 
     async def passes(self) -> None:
         await asyncio.sleep(0.02)
+
+
+class Reader:
+    """Tells a `Memory` what handlers of other processes wrote."""
+
+    def __init__(self, ledger: Path, memory: Memory) -> None:
+        self._ledger = ledger
+        self._memory = memory
+        self._position = 0
+
+    def catch_up(self) -> None:
+        """All that is new."""
+        with self._ledger.open("rb") as file:
+            file.seek(self._position)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._position += len(whole)
+        for line in map(read, whole.decode().splitlines()):
+            match line.kind:
+                case "saw":
+                    self._memory.sees(line["path"], line["attempt"], line["report"])
+                case "step":
+                    self._memory.result(line["name"], line["value"])
+                case "asked":
+                    self._memory.asks(line["awakeable"], line["name"], line["rejected"])
+                case _:
+                    pass
 
 
 class _World:

@@ -35,7 +35,7 @@ def test_what_comes_of_a_program_does_not_depend_on_luck(luck: Random) -> None:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_an_ordeal_can_be_kept_in_a_file(seed: int) -> None:
     ordeal = Author(Random(seed)).ordeal()
     assert load(dump(ordeal)) == ordeal
