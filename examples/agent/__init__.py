@@ -1,0 +1,1 @@
+"""An agent whose every thought is journaled. README.md explains it."""

@@ -1,0 +1,7 @@
+"""An assistant that plans trips: what is served."""
+
+import pgdurable
+
+from .assistant import assistant
+
+app = pgdurable.app([assistant])

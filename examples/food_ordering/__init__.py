@@ -1,0 +1,1 @@
+"""Orders, a kitchen, drivers. README.md explains it."""
