@@ -444,6 +444,7 @@ create function pgdurable_engine.key_lock(p_service text, p_key text) returns bi
 create function pgdurable_engine.leave(p_ids uuid[], OUT hints pgdurable_engine.hint[]) returns pgdurable_engine.hint[] language plpgsql volatile;
 create function pgdurable_engine.lock_invocations(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_keys(p_locks bigint[]) returns void language plpgsql volatile;
+create function pgdurable_engine.lock_latecomers(p_notices pgdurable_engine.notice[], p_locked uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_ready(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.milliseconds(p_at timestamp with time zone) returns bigint language sql immutable strict;
 create function pgdurable_engine.next_of_keys(p_ids uuid[]) returns uuid[] language sql stable;

@@ -45,6 +45,21 @@ begin
     end loop;
 end $$;
 
+-- Rows of those who are to be told something, beside those that are locked already: who began to wait for a result
+-- while its row was being waited for. They come out of order, but before anything of theirs is read: a number given
+-- twice, or a suspension that is not seen, would be worse than a deadlock, which is tried again.
+create or replace function pgdurable_engine.lock_latecomers(p_notices pgdurable_engine.notice[], p_locked uuid[])
+returns void
+language plpgsql
+as $$
+declare
+    v_late uuid[] := array(select n.id from unnest(p_notices) n except select l from unnest(p_locked) l);
+begin
+    if cardinality(v_late) > 0 then
+        perform pgdurable_engine.lock_invocations(v_late);
+    end if;
+end $$;
+
 -- Rows that several transactions may update, in the one order.
 create or replace function pgdurable_engine.lock_invocations(p_ids uuid[]) returns void
 language plpgsql

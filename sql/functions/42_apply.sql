@@ -29,6 +29,7 @@ declare
     v_now      timestamptz := pgdurable_engine.clock();
     v_notices  pgdurable_engine.notice[] := p_notices;
     v_finished pgdurable_engine.finish[];
+    v_locked   uuid[];
     v_runnable uuid[] := '{}';
     v_fresh    uuid[] := '{}';
     v_taken    uuid[];
@@ -111,24 +112,24 @@ begin
     end if;
 
     if v_finished is not null or cardinality(v_notices) > 0 or cardinality(p_endings) > 0 then
-        perform pgdurable_engine.lock_invocations(
-            array(
-                select e.id from unnest(p_endings) e
-                union all
-                select n.id from unnest(v_notices) n
-                union all
-                select i.caller_id from unnest(v_finished) f join pgdurable_engine.invocation i on i.id = any (array[f.id])
-                where i.caller_index is not null
-                union all
-                select w.waiter_id from unnest(v_finished) f join pgdurable_engine.waiter w on w.id = any (array[f.id])
-            )
+        v_locked := array(
+            select e.id from unnest(p_endings) e
+            union all
+            select n.id from unnest(v_notices) n
+            union all
+            select i.caller_id from unnest(v_finished) f join pgdurable_engine.invocation i on i.id = any (array[f.id])
+            where i.caller_index is not null
+            union all
+            select w.waiter_id from unnest(v_finished) f join pgdurable_engine.waiter w on w.id = any (array[f.id])
         );
+        perform pgdurable_engine.lock_invocations(v_locked);
     end if;
 
     if v_finished is not null then
         select f.notices, f.hints, f.promoted into v_more, v_hints, v_ids
         from pgdurable_engine.finish(v_finished, v_now) f;
         hints := hints || v_hints;
+        perform pgdurable_engine.lock_latecomers(v_more, v_locked);
         v_notices := v_notices || v_more;
         v_runnable := v_runnable || v_ids;
     end if;

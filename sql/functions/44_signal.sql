@@ -19,6 +19,7 @@ declare
     v_ids      uuid[] := array(select s.id from unnest(p_signals) s);
     v_kill     uuid[];
     v_taken    uuid[];
+    v_locked   uuid[];
     v_finished pgdurable_engine.finish[];
     v_notices  pgdurable_engine.notice[];
     v_more     pgdurable_engine.notice[];
@@ -37,12 +38,11 @@ begin
             and i.id = any (v_kill || array(select s.id from unnest(p_signals) s where s.type = 'cancel'))
     ));
     -- Whoever waits for the killed and cancelled is told in the same transaction.
-    perform pgdurable_engine.lock_invocations(
-        v_ids || v_kill
+    v_locked := v_ids || v_kill
         || array(select i.caller_id from pgdurable_engine.invocation i where i.id = any (v_ids || v_kill))
         || array(select w.waiter_id from pgdurable_engine.waiter w where w.id = any (v_ids || v_kill))
-        || pgdurable_engine.next_of_keys(v_kill)
-    );
+        || pgdurable_engine.next_of_keys(v_kill);
+    perform pgdurable_engine.lock_invocations(v_locked);
 
     answers := pgdurable_engine.signal_answers(p_signals);
 
@@ -80,6 +80,7 @@ begin
         select f.notices, f.hints, f.promoted into v_notices, v_hints, v_runnable
         from pgdurable_engine.finish(v_finished, v_now) f;
         hints := hints || v_hints;
+        perform pgdurable_engine.lock_latecomers(v_notices, v_locked);
     end if;
 
     -- Signals to those that live on.

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 
+ATTACH = 1042
+SIGNAL = 31743
+
+
 class Other(threading.Thread):
     """One call on a connection of its own, in a transaction that commits."""
 
@@ -250,6 +254,42 @@ def test_notifications_of_two_at_once_are_numbered(
     commit(first)
     second.finished()
     assert [(seq, index) for seq, _, index, _ in first.notifications(attempt.id)] == [(1, 17), (2, 18)]
+
+
+def test_who_attaches_in_the_last_moment_hears_something_else_at_the_same_time(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """The completion did not know of this waiter when it locked those that it knew of."""
+    attempt, waiting = first.run(plain()), first.run(plain())
+    commit(first)
+    first.apply(waiting.attach(ATTACH, attempt.id))
+    with telling(dsn) as third:
+        completion = Other(dsn, first.me, lambda story: story.apply(attempt.complete('"hi"')))
+        assert completion.blocked(observer)
+        third.notify(waiting.id)
+        commit(first)
+        assert completion.blocked(observer)
+        commit(third)
+    completion.finished()
+    assert [(seq, type) for seq, type, _, _ in first.notifications(waiting.id)] == [(1, SIGNAL), (2, ATTACH)]
+
+
+def test_who_attaches_in_the_last_moment_and_is_suspended_is_woken(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    attempt, waiting = first.run(plain()), first.run(plain())
+    commit(first)
+    first.apply(waiting.attach(ATTACH, attempt.id))
+    with telling(dsn) as third:
+        completion = Other(dsn, first.me, lambda story: story.apply(attempt.complete('"hi"')))
+        assert completion.blocked(observer)
+        third.me = first.me
+        third.apply(waiting.suspend(1))
+        commit(first)
+        assert completion.blocked(observer)
+        commit(third)
+    completion.finished()
+    assert (first.status(waiting.id), len(first.notifications(waiting.id))) == ("ready", 1)
 
 
 # --- duplicates
