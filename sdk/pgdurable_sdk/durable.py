@@ -100,13 +100,7 @@ class DurableContext(WorkflowContext):
     ) -> DurableFuture[Any]:
         attempt = self._attempt
         attempt.check()
-        try:
-            hint = options.type_hint
-        except AttributeError:
-            raise UsageError(
-                f"run_typed({name!r}): {options!r} stands where RunOptions are expected; "
-                "give what the action takes by name, or after RunOptions()"
-            ) from None
+        hint = options.type_hint
         serde = resolve(options.serde, hints.returned(action) if hint is None else hint)
         step: Step[Any] = Step(attempt.steps, name, action, args, kwargs, options, serde)
         attempt.steps.add(step)
@@ -385,8 +379,7 @@ def _request(
     handler = handler_of(tpe)
     if handler.keyed != (key is not None):
         kind = handler.service_type.removeprefix("virtual_")
-        article = "an" if kind == "object" else "a"
-        raise UsageError(f"{handler.service} is {article} {kind}: use {kind}_call or {kind}_send for it")
+        raise UsageError(f"{handler.service} is a {kind}: use {kind}_call or {kind}_send for it")
     try:
         parameter = handler.input.serde.serialize(arg) if handler.takes_input else b""
     except SerdeError as error:

@@ -72,33 +72,9 @@ class Programs:
         return key, amount
 
 
-class Lapses:
-    """When processes woke up that were taken for dead while they were frozen: what they did as zombies.
-
-    A zombie is an attempt that began before, or in the moment when its process woke up.
-    """
-
-    MOMENT = 0.1  # seconds; the worker's next incarnation begins 0.2 after it has noticed
-
-    def __init__(self) -> None:
-        self._lapses: list[tuple[int, float]] = []
-
-    def thawed(self, pid: int, at: float) -> None:
-        self._lapses.append((pid, at))
-
-    def __contains__(self, line: Line) -> bool:
-        return any(line.pid == pid and line.began - self.MOMENT <= at <= line.at for pid, at in self._lapses)
-
-
-def check(database: Database, ledger: Ledger, expected: Counter[str], lapses: Lapses | None = None) -> None:
+def check(database: Database, ledger: Ledger, expected: Counter[str]) -> None:
     """What must be true once every program is completed, whatever happened to those who ran it."""
-    results = database.step_results()
-    journaled = {result.value for result in results}
-    lines = [
-        line
-        for line in ledger.lines()
-        if lapses is None or line not in lapses or f'"{line.what.get("value")}"'.encode() in journaled
-    ]
+    results, lines = database.step_results(), ledger.lines()
     database.sound()
     assert database.unsuccessful() == []
     assert database.counters("Tally") == dict(expected)

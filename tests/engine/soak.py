@@ -1,16 +1,15 @@
 """Faults for as long as one likes: python -m tests.engine.soak --seconds 600 --seed 7
 
-Rounds of a few seconds each. In a round programs are submitted all the time while workers are killed, frozen
-and replaced, connections are cut and PostgreSQL is restarted; then the faults end, everything has to
-complete, and what the database says is compared with what the ledger says. It stops at the first difference
-and leaves the folder with the logs behind.
+Rounds of a few seconds each. In a round the programs of tests/fuzz are begun all the time, and some of them
+cancelled or killed, while workers are killed, frozen and replaced, connections are cut and PostgreSQL is
+restarted; then the faults end, everything has to complete, and what the database and the ledger say is judged
+by the model. It stops at the first difference and leaves the folder with the logs behind.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import random
 import shutil
 import sys
@@ -22,19 +21,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from pgdurable.embedded import EmbeddedPostgres
+from pgdurable.ingress.port import EngineUnavailable
 from pgdurable.store.migrate import migrate
 from tests.engine.conftest import Engine
 from tests.engine.processes import Nursery, Process
-from tests.engine.programs import Lapses, Programs, check
 from tests.engine.watching import until
 from tests.fixtures.postgres import SETTINGS as POSTGRES
 from tests.fixtures.postgres import free_port
+from tests.fuzz.author import Author
+from tests.fuzz.outside import Memory, Reader
+from tests.fuzz.trial import Trial
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from tests.engine.clients import Client
     from tests.fixtures.postgres import Server
 
 LEASE = 1.5
@@ -50,41 +53,63 @@ class Soak:
     def __init__(self, engine: Engine, server: Server, seed: int, faults: list[str]) -> None:
         self.engine = engine
         self.server = server
-        self.programs = Programs(seed)
+        self.seed = seed
+        self.reader = Reader(engine.ledger.path)
+        self.over = asyncio.Event()
         self.random = random.Random(seed + 1)
         self.faults = faults
         self.done: Counter[str] = Counter()
-        self.lapses = Lapses()
         self.workers: list[Process] = []
         self.frozen: list[tuple[Process, list[UUID]]] = []
 
     async def start(self) -> None:
-        self.workers = await self.engine.workers(WORKERS, "programs.py", **SETTINGS)
+        self.workers = await self.engine.workers(WORKERS, "fuzz.py", **SETTINGS)
         self.client = await self.engine.client(submit_patience=60.0)
 
     async def round(self, number: int) -> None:
         began = time.monotonic()
-        submitting = asyncio.create_task(self._submit(self.client))
+        trial = self._trial(number)
+        submitting = asyncio.create_task(self._submit(trial))
         while time.monotonic() - began < ROUND_SECONDS:
             await asyncio.sleep(self.random.expovariate(4.0))
             await self._fault(self.random.choice(self.faults))
-        submitting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await submitting
+            assert not submitting.done(), submitting.exception()
+        self.over.set()
+        await submitting
         await self._heal()
         healing = time.monotonic()
-        await self.engine.database.finishes(HEAL_SECONDS)
+        await trial.finish(HEAL_SECONDS)
         healed = time.monotonic() - healing
-        check(self.engine.database, self.engine.ledger, self.programs.expected, self.lapses)
+        trial.check()
         completed = self.engine.database.value("select count(*) from invocation")
-        say(f"round {number}: {completed} invocations, healed in {healed:.1f} s, {dict(self.done)}")
+        say(f"round {number}: {completed} invocations so far, healed in {healed:.1f} s, {dict(self.done)}")
 
-    async def _submit(self, client: Client) -> None:
-        """Programs, one after the other; what was made is also submitted."""
-        while True:
-            program = self.programs.make()
-            await asyncio.shield(client.send("Programs", "run", program))
+    def _trial(self, number: int) -> Trial:
+        """A round's programs, on keys of its own, or the logs of the keys would grow for ever."""
+        luck = random.Random(self.seed * 1000 + number)
+        author = Author(luck, keys=[f"a{number}", f"b{number}"])
+        memory = Memory()
+        listen = partial(self.reader.tell, memory)
+        trial = Trial(self.client, self.engine.database, author, luck, memory, listen, name=f"r{number}p")
+        # Whoever is cut off goes on for a moment.
+        trial.zombies = not {"freeze", "cut", "restart"}.isdisjoint(self.faults)
+        return trial
+
+    async def _submit(self, trial: Trial) -> None:
+        """Programs, one after the other."""
+        self.over.clear()
+        while not self.over.is_set():
+            await trial.begin()
+            await self._meddle(trial)
             await asyncio.sleep(self.random.uniform(0, 0.05))
+
+    async def _meddle(self, trial: Trial) -> None:
+        try:
+            await trial.answer()
+            if self.random.random() < 0.1:
+                trial.interfere()
+        except (psycopg.OperationalError, EngineUnavailable):
+            pass  # PostgreSQL is away; `finish` answers again
 
     async def _fault(self, kind: str) -> None:
         self.done[kind] += 1
@@ -133,7 +158,6 @@ class Soak:
 
     def _thaw(self) -> None:
         worker, _ = self.frozen.pop(0)
-        self.lapses.thawed(worker.pid, time.time())
         worker.thaw()
         self.workers.append(worker)
 
@@ -147,7 +171,7 @@ class Soak:
 
     def _add_worker(self) -> None:
         while len(self.workers) < WORKERS:
-            self.workers.append(self.engine.begin("programs.py", settings=SETTINGS))
+            self.workers.append(self.engine.begin("fuzz.py", settings=SETTINGS))
 
 
 def say(text: str) -> None:

@@ -3,39 +3,68 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
+from functools import partial
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.engine.programs import Programs, check, seeded
 from tests.engine.watching import until
+from tests.fuzz.author import Author
+from tests.fuzz.outside import Memory, Reader
+from tests.fuzz.trial import Trial
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
+LEASE = {"lease": 1.5, "reap": 0.3}
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("turn", [1, 2])
-async def test_killed_at_random_moments(engine: Engine, turn: int) -> None:
-    seed = seeded(turn)
-    programs, randomness = Programs(seed), random.Random(seed)
-    workers = await engine.workers(3, "programs.py")
-    client = await engine.client()
-    await asyncio.gather(*(client.send("Programs", "run", programs.make()) for _ in range(40)))
+async def test_workers_are_killed_at_random_moments(engine: Engine) -> None:
+    trial = await trial_of(engine, seeded(1))
+    workers = await engine.workers(3, "fuzz.py")
     for _ in range(5):
-        await asyncio.sleep(randomness.uniform(0.05, 0.4))
-        victim = workers.pop(randomness.randrange(3))
-        victim.kill()
-        workers.append(engine.begin("programs.py"))
-        await asyncio.gather(
-            *(client.send("Programs", "run", programs.make()) for _ in range(randomness.randint(1, 10)))
-        )
+        await begin(trial, 20)
+        workers.pop(trial.luck.randrange(3)).kill()
+        workers.append(engine.begin("fuzz.py"))
         await workers[-1].ready()
-    await engine.database.finishes(20)
-    check(engine.database, engine.ledger, programs.expected)
-    assert engine.database.failed_attempts() == [], "nobody is charged for a crash"
+    await trial.finish(40)
+    trial.check()
+
+
+@pytest.mark.slow
+async def test_a_worker_freezes_and_goes_on_as_a_zombie(engine: Engine) -> None:
+    trial = await trial_of(engine, seeded(2))
+    trial.zombies = True
+    workers = await engine.workers(2, "fuzz.py", **LEASE)
+    await begin(trial, 30)
+    workers[0].freeze()
+    await begin(trial, 10)
+    await until(lambda: len(engine.database.rows("select from worker")) == 1, 10, "it is taken for dead")
+    workers[0].thaw()
+    await begin(trial, 10)
+    await trial.finish(40)
+    trial.check()
+
+
+async def trial_of(engine: Engine, seed: int) -> Trial:
+    """Programs of tests/fuzz, which begin other programs, wait in all ways there are, fail and are undone."""
+    memory, luck = Memory(), Random(seed)
+    listen = partial(Reader(engine.ledger.path).tell, memory)
+    return Trial(await engine.client(), engine.database, Author(luck), luck, memory, listen)
+
+
+async def begin(trial: Trial, programs: int) -> None:
+    """So many, some of which are cancelled or killed."""
+    for _ in range(programs):
+        await trial.begin()
+        await trial.answer()
+        if trial.luck.random() < 0.2:
+            trial.interfere()
+        await asyncio.sleep(trial.luck.uniform(0, 0.02))
 
 
 @pytest.mark.slow

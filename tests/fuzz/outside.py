@@ -114,14 +114,13 @@ class Files:
 
 
 class Reader:
-    """Tells a `Memory` what handlers of other processes wrote."""
+    """Reads what handlers of other processes wrote, as they go on."""
 
-    def __init__(self, ledger: Path, memory: Memory) -> None:
+    def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
-        self._memory = memory
         self._position = 0
 
-    def catch_up(self) -> None:
+    def tell(self, memory: Memory) -> None:
         """All that is new."""
         with self._ledger.open("rb") as file:
             file.seek(self._position)
@@ -131,11 +130,11 @@ class Reader:
         for line in map(read, whole.decode().splitlines()):
             match line.kind:
                 case "saw":
-                    self._memory.sees(line["path"], line["attempt"], line["report"])
+                    memory.sees(line["path"], line["attempt"], line["report"])
                 case "step":
-                    self._memory.result(line["name"], line["value"])
+                    memory.result(line["name"], line["value"])
                 case "asked":
-                    self._memory.asks(line["awakeable"], line["name"], line["rejected"])
+                    memory.asks(line["awakeable"], line["name"], line["rejected"])
                 case _:
                     pass
 

@@ -221,9 +221,15 @@ class OneByOne(Prediction):
 
 def each_once(of: list[Prediction], done: list[Any], pending: list[int]) -> bool:
     """Whether each is in one of the lists, by its number, and those that are done come to what they may."""
-    numbers = sorted([*(number for number, _ in done), *pending])
     predictions = dict(enumerate(of))
-    return numbers == list(predictions) and all(predictions[number].allows(part) for number, part in done)
+    try:
+        completed: dict[Any, Report] = dict(done)
+    except (TypeError, ValueError):
+        return False  # these are not pairs, but what another future came to
+    numbers = [*completed, *pending]
+    return set(numbers) == set(predictions) and all(
+        predictions[number].allows(part) for number, part in completed.items()
+    )
 
 
 COMBINED: dict[str, Callable[[list[Prediction]], Prediction]] = {

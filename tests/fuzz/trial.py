@@ -17,6 +17,7 @@ from tests.fuzz.model import Model
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
+    from typing import Any
 
     from tests.engine.clients import Client
     from tests.engine.database import Database
@@ -29,6 +30,7 @@ INVOCATIONS = """
     from invocation i
     join journal input on input.id = i.id and input.index = 0
     left join journal output on output.id = i.id and output.type = 1025
+    where convert_from(input.value, 'UTF8') like %s
 """
 STEPS = """
     select j.name, coalesce(j.outcome, n.outcome), coalesce(j.value, n.value)
@@ -38,7 +40,10 @@ STEPS = """
         where x.id = j.id and x.index = j.index and x.type = 1041
         order by x.seq limit 1
     ) n on true
-    where j.type = 1041 and j.name <> 'time' and (j.outcome is not null or n.outcome is not null)
+    where j.type = 1041 and j.name like %s and (j.outcome is not null or n.outcome is not null)
+"""
+STATE = """
+    select service, key, name, value from pgdurable_engine.state where key like %s or key = any (%s)
 """
 UNPLANNED = "select invocation_id(id), detail from event where detail::json ->> 'error_message' <> %s"
 
@@ -132,21 +137,25 @@ class Trial:
 
     def mop_up(self) -> None:
         """What the killed have sent lingers where nobody is left to cancel it."""
-        for id, *_, input, outcome, _ in self.database.rows(INVOCATIONS):
+        for id, *_, input, outcome, _ in self.invocations():
             if outcome is None and self.facts().was_killed(path_of(input)):
                 self.database.control("kill", self.database.value("select invocation_id(%s)", id))
+
+    def invocations(self) -> list[tuple[Any, ...]]:
+        """Those that these programs began: who and where they are, their input and their output."""
+        return self.database.rows(INVOCATIONS, f'{{"path":"{self.name}%')
 
     def check(self) -> None:
         """Raises AssertionError, which says what is wrong."""
         self.database.sound()
         self.no_failures()
         known = self.facts()
-        for _, service, key, handler, input, outcome, value in self.database.rows(INVOCATIONS):
+        for _, service, key, handler, input, outcome, value in self.invocations():
             target = f"{service}/{key}/{handler}"
             known.invocations.append(facts.invocation(path_of(input), target, outcome, value))
-        for service, key, name, value in self.database.rows("select * from pgdurable_engine.state"):
+        for service, key, name, value in self.database.rows(STATE, f"{self.name}%", list(self.author.keys)):
             known.state.setdefault((service, key), {})[name] = msgspec.json.decode(value)
-        for name, outcome, value in self.database.rows(STEPS):
+        for name, outcome, value in self.database.rows(STEPS, f"{self.name}%"):
             known.steps[name] = facts.step_report(outcome, value)
         known.remember(self.outside)
         Model(known).check()
