@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
-from pgdurable.engine.attempt import invocation_id
-from pgdurable.engine.headers import to_detail
+from pgdurable import refusals
 from pgdurable.engine.results import Result as EngineResult
+from pgdurable.failures import Failure, read_failure, write_failure
 from pgdurable.ingress import port
 from pgdurable.store import verbs
 from pgdurable.store.errors import OutcomeUnknown, StoreError, TryAgain, Unavailable
-from pgdurable.store.rows import SignalRow, SubmissionRow
+from pgdurable.store.rows import SignalRow
 from pgdurable_sdk import ids
 from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.journal.entries import Outcome
@@ -24,23 +22,15 @@ if TYPE_CHECKING:
 
     from pgdurable.engine.hints import Hints
     from pgdurable.engine.intake import Intake
-    from pgdurable.engine.registry import Registry, Target
+    from pgdurable.engine.registry import Registry
     from pgdurable.engine.results import Results
+    from pgdurable.engine.target import Target
     from pgdurable.store.lane import Lane
     from pgdurable.store.listener import Listener
-    from pgdurable.store.rows import AdmissionRow
+    from pgdurable.store.rows import AdmissionRow, SubmissionRow
 
 
 T = TypeVar("T")
-
-
-class _Failure(msgspec.Struct):
-    code: int
-    message: str
-    metadata: dict[str, str] | None = None
-
-
-_failure = msgspec.json.Decoder(_Failure)
 
 
 class Gateway:
@@ -124,7 +114,7 @@ class Gateway:
         try:
             admission = await self._submit(row)
             if admission.previous and row.handler_type == HandlerType.WORKFLOW:
-                result: port.Result = port.Failure(409, "the workflow method was already invoked", None)
+                result: port.Result = port.Failure(*refusals.workflow_already_invoked())
             elif admission.outcome is not None:
                 result = _result(EngineResult(admission.outcome, admission.value or b""))
             else:
@@ -167,7 +157,7 @@ class Gateway:
             case port.Success(value):
                 row = SignalRow(id, "notify", index, None, Outcome.SUCCESS, value)
             case port.Failure(code, message):
-                failure = msgspec.json.encode({"code": code, "message": message})
+                failure = write_failure(Failure(code, message))
                 row = SignalRow(id, "notify", index, None, Outcome.FAILURE, failure)
         signalled = await self._guard(verbs.signal(self._lane, [row]))
         self._hints.deliver(signalled.delivered)
@@ -180,25 +170,13 @@ class Gateway:
         info = request.info
         target = self._registry.find(info.service, info.handler)
         assert target is not None, "the ingress asked for this handler a moment ago"
-        retention, journal_retention = target.retentions(request.idempotency_key is not None)
-        workflow = target.handler_type is HandlerType.WORKFLOW
-        return SubmissionRow(
-            id=invocation_id(
-                info.service, info.handler, request.key, request.idempotency_key, workflow=workflow
-            ),
-            service=info.service,
-            handler=info.handler,
-            key=request.key,
-            handler_type=target.handler_type,
-            input=request.body,
-            headers=to_detail(_merged(request.headers)),
+        return target.submission(
+            request.key,
+            request.body,
+            headers=_merged(request.headers),
             idempotency_key=request.idempotency_key,
             delay=request.delay or None,
-            caller_id=None,
-            caller_index=None,
             origin=origin,
-            retention=retention,
-            journal_retention=journal_retention,
             trace_parent=request.traceparent,
         )
 
@@ -247,6 +225,6 @@ def _merged(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _result(result: EngineResult) -> port.Result:
     if result.outcome == Outcome.FAILURE:
-        failure = _failure.decode(result.value)
+        failure = read_failure(result.value)
         return port.Failure(failure.code, failure.message, failure.metadata)
     return port.Success(result.value)

@@ -174,10 +174,10 @@ class Node:
         self._notifier = Notifier(notify_lane)
         self._registry_lane = registry_lane
         self._registry = Registry(registry_lane, settings)
-        self._hints = Hints(self.id, self._notifier, self._results, self._registry)
+        self._timers = Timers(timer_lane, settings.poll, self._fired)
+        self._hints = Hints(self.id, self._notifier, self._results, self._registry, self._timers)
         self._listener = Listener(self._dsn, self.id, self._hints.heard, self._hints.returned)
         self._maintenance = Maintenance(upkeep_lane, settings, self._hints)
-        self._timers = Timers(timer_lane, settings.poll, self._fired)
         self._worker = self._make_worker() if self._services else None
         self._hints.worker = self._worker
         self._intake = Intake(

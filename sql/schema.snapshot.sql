@@ -389,6 +389,7 @@ CREATE INDEX event_id ON pgdurable_engine.event USING btree (id);
 CREATE INDEX waiter_id ON pgdurable_engine.waiter USING btree (id);
 
 create function pgdurable.cancel(id text) returns text language sql volatile;
+create function pgdurable.clear_state(service text, key text, name text DEFAULT NULL::text) returns text language sql volatile;
 create function pgdurable.invocation_id(p_id uuid) returns text language sql immutable strict;
 create function pgdurable.invocation_uuid(p_id text) returns uuid language plpgsql immutable strict;
 create function pgdurable.kill(id text) returns text language sql volatile;
@@ -400,6 +401,7 @@ create function pgdurable.reject_promise(service text, key text, name text, mess
 create function pgdurable.resolve_awakeable(id text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
 create function pgdurable.resolve_promise(service text, key text, name text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
 create function pgdurable.resume(id text) returns text language sql volatile;
+create function pgdurable.set_state(service text, key text, name text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
 create function pgdurable_engine.admit(p_new pgdurable_engine.submission[], p_now timestamp with time zone, OUT admitted uuid[], OUT runnable uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.admit_due(p_ids uuid[], p_now timestamp with time zone, OUT runnable uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.announce(p_hints pgdurable_engine.hint[]) returns void language plpgsql volatile;
@@ -414,6 +416,7 @@ create function pgdurable_engine.awakeable_signal(p_awakeable text, OUT id uuid,
 create function pgdurable_engine.base62(p_bytes bytea, p_width integer) returns text language plpgsql immutable strict;
 create function pgdurable_engine.base62_bytes(p_text text, p_length integer) returns bytea language plpgsql immutable strict;
 create function pgdurable_engine.bytes_json(p_bytes bytea) returns json language sql immutable strict;
+create function pgdurable_engine.change_state(p_service text, p_key text, p_names text[], p_values bytea[], p_replace boolean DEFAULT false, p_version text DEFAULT NULL::text) returns text language plpgsql volatile;
 create function pgdurable_engine.claim(p_worker uuid, p_routes text[], p_room integer, p_attempt bigint, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT started pgdurable_engine.start[]) returns pgdurable_engine.start[] language plpgsql volatile;
 create function pgdurable_engine.clock() returns timestamp with time zone language sql volatile;
 create function pgdurable_engine.command_json(p_entry pgdurable_engine.journal, p_short boolean) returns json language sql stable;
@@ -421,6 +424,8 @@ create function pgdurable_engine.complete_promise(p_use pgdurable_engine.promise
 create function pgdurable_engine.complete_promise_and_announce(p_service text, p_key text, p_name text, p_outcome pgdurable_engine.outcome, p_value bytea) returns text language plpgsql volatile;
 create function pgdurable_engine.complete_promise_outside(p_service text, p_key text, p_name text, p_outcome pgdurable_engine.outcome, p_value bytea, OUT result text, OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.deliver(p_notices pgdurable_engine.notice[], p_now timestamp with time zone, OUT delivered pgdurable_engine.notification[], OUT woken uuid[]) returns record language plpgsql volatile;
+create function pgdurable_engine.derived_id(p_kind text, p_service text, p_key text, p_handler text DEFAULT NULL::text, p_idempotency_key text DEFAULT NULL::text) returns uuid language sql immutable;
+create function pgdurable_engine.digest_part(p_part text) returns bytea language sql immutable;
 create function pgdurable_engine.drop_timers(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.end_worker(p_worker uuid, p_heartbeat timestamp with time zone DEFAULT NULL::timestamp with time zone) returns pgdurable_engine.hint[] language plpgsql volatile;
 create function pgdurable_engine.enter_worker(p_worker uuid) returns void language plpgsql volatile;
@@ -470,6 +475,7 @@ create function pgdurable_engine.signal_answers(p_signals pgdurable_engine.signa
 create function pgdurable_engine.signal_json(p_index integer, p_name text) returns json language sql stable;
 create function pgdurable_engine.signal_one(p_id uuid, p_type text, p_index integer DEFAULT NULL::integer, p_outcome pgdurable_engine.outcome DEFAULT NULL::pgdurable_engine.outcome, p_value bytea DEFAULT NULL::bytea) returns text language plpgsql volatile;
 create function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] DEFAULT '{}'::uuid[], p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[]) returns pgdurable_engine.start[] language sql stable;
+create function pgdurable_engine.state_version(p_service text, p_key text) returns text language sql stable;
 create function pgdurable_engine.submit(p_new pgdurable_engine.submission[], p_worker uuid DEFAULT NULL::uuid, p_routes text[] DEFAULT '{}'::text[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT admissions pgdurable_engine.admission[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.sweep(p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, OUT cursor uuid, OUT expired integer) returns record language plpgsql volatile;
 create function pgdurable_engine.target_json(p_target text) returns json language sql stable strict;

@@ -116,7 +116,7 @@ class Attempt:
     def invocation_id(self, request: CallRequest) -> UUID:
         """The id of a new call or send."""
         target = self._residents.registry.find(request.service, request.handler)
-        return invocation_id(
+        return ids.invocation_id(
             request.service,
             request.handler,
             request.key,
@@ -243,17 +243,6 @@ class Attempt:
 
 def _seconds(own: timedelta | None, default: float) -> float:
     return default if own is None else own.total_seconds()
-
-
-def invocation_id(
-    service: str, handler: str, key: str | None, idempotency_key: str | None, *, workflow: bool
-) -> UUID:
-    """The id of a new invocation: derived where it is deduplicated by it, else new, near its key's rows."""
-    if workflow:
-        return ids.derived_id("wf", service, key, None, None)
-    if idempotency_key is not None:
-        return ids.derived_id("ik", service, key, handler, idempotency_key)
-    return ids.new_id(None if key is None else ids.partition_of(key))
 
 
 def start_of(row: StartRow, handler: Handler, input: SubmissionRow | None) -> Start:

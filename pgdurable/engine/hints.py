@@ -4,6 +4,7 @@ route     ready work             to our own claimer if it serves the route and h
 notified  news for an invocation to the worker that runs it
 result    an invocation ended    to the process whose client waits
 abort     a lease was taken away to the worker that had it
+timer     a client set one       to all: its own process fires none
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pgdurable.engine.registry import Registry
     from pgdurable.engine.residents import Residents
     from pgdurable.engine.results import Results
+    from pgdurable.engine.timers import Timers
     from pgdurable.engine.worker import Worker
     from pgdurable.store.rows import HintRow, NotificationRow
 
@@ -27,11 +29,14 @@ if TYPE_CHECKING:
 class Hints:
     """Passes hints on, and acts on those that arrive."""
 
-    def __init__(self, process: UUID, notifier: Notifier, results: Results, registry: Registry) -> None:
+    def __init__(
+        self, process: UUID, notifier: Notifier, results: Results, registry: Registry, timers: Timers
+    ) -> None:
         self._process = process
         self._notifier = notifier
         self._results = results
         self._registry = registry
+        self._timers = timers
         self.worker: Worker | None = None
 
     def pass_on(self, hints: Iterable[HintRow]) -> None:
@@ -65,7 +70,10 @@ class Hints:
             self._registry.changed()
         else:
             try:
-                self._act(kind, UUID(subject))
+                if kind == "timer":
+                    self._timers.expect(float(subject))
+                else:
+                    self._act(kind, UUID(subject))
             except ValueError:
                 return  # anybody may NOTIFY; what we do not understand is not for us
 

@@ -8,57 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from pgdurable.engine.target import read_target
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
-from pgdurable_sdk.handler import HandlerType, ServiceType
-from pgdurable_sdk.manifest import HandlerManifest
 
 if TYPE_CHECKING:
     from pgdurable.config import Settings
+    from pgdurable.engine.target import Target
     from pgdurable.store.lane import Lane
-    from pgdurable.store.rows import HandlerRow
 
 log = logging.getLogger("pgdurable.registry")
 
 INTERVAL = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A handler that can be called. Retentions are in whole seconds, as SQL takes them."""
-
-    service: str
-    service_type: ServiceType
-    public: bool
-    manifest: HandlerManifest
-    journal_retention: int
-    idempotency_retention: int
-    workflow_retention: int
-
-    @property
-    def handler(self) -> str:
-        """The handler's name."""
-        return self.manifest.name
-
-    @property
-    def handler_type(self) -> HandlerType:
-        """How its invocations are admitted."""
-        return self.manifest.handler_type
-
-    def retentions(self, idempotent: bool) -> tuple[int, int]:
-        """Seconds to keep the result and the journal (as Restate stamps them at admission)."""
-        if self.handler_type is HandlerType.WORKFLOW:
-            kept = self.workflow_retention
-        elif idempotent:
-            kept = self.idempotency_retention
-        else:
-            return self.journal_retention, self.journal_retention
-        return kept, min(kept, self.journal_retention)
 
 
 class Registry:
@@ -97,7 +60,7 @@ class Registry:
     async def load(self) -> None:
         """Read all that is registered. Raises a :exc:`StoreError`."""
         rows = await verbs.handlers(self._lane)
-        self._targets = {(row.service, row.handler): self._target(row) for row in rows}
+        self._targets = {(row.service, row.handler): read_target(row, self._settings) for row in rows}
         self._services = frozenset(row.service for row in rows)
         self._encodes = any(target.manifest.encoded for target in self._targets.values())
 
@@ -114,24 +77,3 @@ class Registry:
                 await self.load()
             except StoreError as error:
                 log.debug("the registry could not be read: %s", error)
-
-    def _target(self, row: HandlerRow) -> Target:
-        manifest = msgspec.json.decode(row.definition, type=HandlerManifest)
-        options, settings = manifest.options, self._settings
-        return Target(
-            service=row.service,
-            service_type=ServiceType(row.service_type),
-            public=row.public,
-            manifest=manifest,
-            journal_retention=_seconds(options.journal_retention, settings.journal_retention.total_seconds()),
-            idempotency_retention=_seconds(
-                options.idempotency_retention, settings.idempotency_retention.total_seconds()
-            ),
-            workflow_retention=_seconds(
-                options.workflow_retention, settings.workflow_retention.total_seconds()
-            ),
-        )
-
-
-def _seconds(own: float | None, default: float) -> int:
-    return int(default if own is None else own)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from pgdurable import refusals
 from pgdurable.ingress import errors
 from pgdurable.ingress.body import read_body
 from pgdurable.ingress.delay import parse_delay
@@ -86,7 +87,7 @@ def _make_request(target: Target, scope: HTTPScope, path: bytes) -> Request:
     )
     _take_headers(request, scope["headers"])
     if request.idempotency_key is not None and target.info.handler_type == "workflow":
-        raise errors.idempotency_key_on_workflow()
+        raise errors.refused(refusals.idempotency_key_on_workflow())
     return request
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pgdurable.ingress.port import EngineUnavailable
+    from pgdurable.refusals import Refusal
 
 MEBIBYTE = 1024 * 1024
 
@@ -28,22 +29,9 @@ def not_found() -> IngressError:
     return IngressError(404, "not found")
 
 
-def service_not_found(service: str) -> IngressError:
-    return IngressError(
-        404, f"service '{service}' not found, make sure to register the service before calling it."
-    )
-
-
-def handler_not_found(service: str, handler: str) -> IngressError:
-    return IngressError(
-        404,
-        f"the service '{service}' exists, but the handler '{handler}' was not found, check that the handler "
-        "exists in the latest registered service version.",
-    )
-
-
-def invocation_not_found() -> IngressError:
-    return IngressError(404, "invocation not found")
+def refused(refusal: Refusal) -> IngressError:
+    """What clients on the database are refused in the same words."""
+    return IngressError(*refusal)
 
 
 def method_not_allowed(allowed: str) -> IngressError:
@@ -58,10 +46,6 @@ def undecodable(part: str, reason: str) -> IngressError:
     return IngressError(400, f"bad path, cannot decode {part}: {reason}")
 
 
-def bad_text(part: str, reason: str) -> IngressError:
-    return IngressError(400, f"bad {part}: {reason}")
-
-
 def bad_header(name: str, reason: str) -> IngressError:
     return IngressError(400, f"bad header {name}: {reason}")
 
@@ -70,6 +54,10 @@ def bad_delay(reason: str) -> IngressError:
     return IngressError(
         400, f"bad delay query parameter, must be a ISO8601 duration or one like '1m 30s': {reason}"
     )
+
+
+def bad_code(text: str) -> IngressError:
+    return IngressError(400, f"bad code query parameter, must be a number like 409: {text!r}")
 
 
 def delay_on_call() -> IngressError:
@@ -82,24 +70,8 @@ def private_service() -> IngressError:
     return IngressError(400, "the invoked service is not public")
 
 
-def idempotency_key_on_workflow() -> IngressError:
-    return IngressError(
-        400,
-        "cannot use the idempotency key with workflow handlers. The handler invocation will already be "
-        "idempotent by the workflow key itself.",
-    )
-
-
 def bad_input(reason: str) -> IngressError:
     return IngressError(400, f"input validation error: {reason}")
-
-
-def bad_awakeable(awakeable_id: str, reason: object) -> IngressError:
-    return IngressError(400, f"bad awakeable id '{awakeable_id}': {reason}")
-
-
-def bad_invocation(invocation_id: str, reason: object) -> IngressError:
-    return IngressError(400, f"bad invocation id '{invocation_id}': {reason}")
 
 
 def bad_target(reason: object) -> IngressError:

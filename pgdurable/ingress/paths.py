@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote, unquote_to_bytes
 
+from pgdurable import refusals
 from pgdurable.ingress import errors
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Scope
 
     from pgdurable.ingress.port import Engine, HandlerInfo
-
-KEY_LIMIT = 1024
-"""Bytes of a key: it is part of primary keys, and PostgreSQL indexes no more than 2.7 KB together."""
 
 _EXPECTED = ("/:service-name/:handler", "/:object-name/:object-key/:handler")
 
@@ -47,16 +45,15 @@ def decode_key(segment: str, part: str = "key") -> str:
             segment = unquote_to_bytes(segment).decode()
         except UnicodeDecodeError as error:
             raise errors.undecodable(part, f"not UTF-8 ({error.reason})") from None
-    check_text(segment, part)
-    if len(segment.encode()) > KEY_LIMIT:
-        raise errors.bad_text(part, f"it is longer than {KEY_LIMIT} bytes")
+    if (refusal := refusals.of_key(segment, part)) is not None:
+        raise errors.refused(refusal)
     return segment
 
 
 def check_text(text: str, part: str) -> None:
     """Refuse what PostgreSQL cannot store, wherever it came from."""
-    if "\0" in text:
-        raise errors.bad_text(part, "it contains a NUL character")
+    if (refusal := refusals.of_text(text, part)) is not None:
+        raise errors.refused(refusal)
 
 
 def find_target(engine: Engine, parts: list[str]) -> Target:
@@ -81,7 +78,7 @@ def _find(engine: Engine, parts: list[str]) -> tuple[HandlerInfo, str | None, li
         raise errors.not_found()
     service = parts[0]
     if not engine.find_service(service):
-        raise errors.service_not_found(service)
+        raise errors.refused(refusals.service_not_found(service))
     if len(parts) < 2:
         raise errors.bad_path(*_EXPECTED)
     info = engine.find_handler(service, parts[1])
@@ -94,4 +91,5 @@ def _find(engine: Engine, parts: list[str]) -> tuple[HandlerInfo, str | None, li
     if info is not None and len(parts) == 2:
         raise errors.bad_path(*_EXPECTED)  # a handler, but of an object: the key is missing
     unkeyed = len(parts) == 2 or parts[2] == "send"
-    raise errors.handler_not_found(service, parts[1] if unkeyed and info is None else parts[2])
+    handler = parts[1] if unkeyed and info is None else parts[2]
+    raise errors.refused(refusals.handler_not_found(service, handler))

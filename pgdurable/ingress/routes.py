@@ -12,6 +12,7 @@ from litestar import Request, get, post, route
 # Litestar looks at the annotations of handlers at run time.
 from litestar.types import ASGIApp
 
+from pgdurable import refusals
 from pgdurable.ingress import errors, targets
 from pgdurable.ingress.body import read_body
 from pgdurable.ingress.inputs import is_encoded
@@ -106,7 +107,7 @@ class Routes:
     def _answered(self, answer: Result | Pending | Unsupported | None, target: Named) -> Reply:
         match answer:
             case None:
-                raise errors.invocation_not_found()
+                raise errors.refused(refusals.invocation_not_found())
             case Pending():
                 raise errors.not_ready()
             case Unsupported():
@@ -115,16 +116,22 @@ class Routes:
                 return result_reply(answer, self._engine.invocation_text(target.id), target.content_type)
 
     async def complete(self, request: HttpRequest, awakeable_id: str, verb: str) -> Reply:
-        """Resolve an awakeable with the body as its value, or reject it with the body as its message."""
+        """Resolve an awakeable with the body as its value, or reject it with the body as its message.
+
+        ``?code=`` of a rejection is ours; Restate's is always 500.
+        """
         body = await read_body(request.scope, request.receive, self._body_limit)
-        result = Success(body) if verb == "resolve" else Failure(500, body.decode(errors="replace"))
+        if verb == "resolve":
+            result: Result = Success(body)
+        else:
+            result = Failure(_code(request), body.decode(errors="replace"))
         encoded = is_encoded(request.headers.get(ENCODED))
         try:
             known = await self._engine.complete_awakeable(awakeable_id, result, encoded=encoded)
         except ValueError as error:
-            raise errors.bad_awakeable(awakeable_id, error) from None
+            raise errors.refused(refusals.bad_awakeable(awakeable_id, error)) from None
         if not known:
-            raise errors.invocation_not_found()
+            raise errors.refused(refusals.invocation_not_found())
         return Reply(202, [], b"")
 
 
@@ -135,3 +142,11 @@ def _rest(request: HttpRequest) -> list[str]:
 
 def _verb(request: HttpRequest) -> str:
     return segments(raw_path(request.scope))[1]
+
+
+def _code(request: HttpRequest) -> int:
+    """Of the error that a rejection becomes."""
+    text = str(request.query_params.get("code", "500"))
+    if not (text.isascii() and text.isdigit() and len(text) == 3):
+        raise errors.bad_code(text)
+    return int(text)

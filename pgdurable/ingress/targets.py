@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from pgdurable import refusals
 from pgdurable.ingress import errors
 from pgdurable.ingress.paths import check_text, decode_key
 
@@ -62,7 +63,7 @@ def by_id(engine: Engine, text: str) -> Named:
     try:
         return Named(engine.invocation_id(text))
     except ValueError as error:
-        raise errors.bad_invocation(text, error) from None
+        raise errors.refused(refusals.bad_invocation(text, error)) from None
 
 
 def by_body(engine: Engine, body: bytes) -> Named:
@@ -117,7 +118,7 @@ def awakeable_path(parts: list[str]) -> tuple[str, str]:
 
 def _check_service(engine: Engine, service: str) -> None:
     if not engine.find_service(service):
-        raise errors.service_not_found(service)
+        raise errors.refused(refusals.service_not_found(service))
 
 
 def _workflow(engine: Engine, name: str, key: str) -> Named:

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import asyncpg
-
 
 class StoreError(Exception):
     """Base of all errors of the store."""
@@ -69,9 +67,9 @@ CLOSING: Final = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 
 
 def translate(error: Exception) -> StoreError:
-    """The error of ours for one of the driver's that was raised by a call."""
-    if isinstance(error, asyncpg.PostgresError):
-        code = str(error.sqlstate or "")
+    """The error of ours for one of a driver's, whichever it is, that was raised by a call."""
+    code = str(getattr(error, "sqlstate", None) or "")
+    if code:
         message = f"{error} (SQLSTATE {code})"
         if code in CLOSING or code.startswith("08"):
             return OutcomeUnknown(message)

@@ -66,6 +66,20 @@ def derived_id(
     return UUID(int=number | 8 << 76 | partition << 64 | _VARIANT)
 
 
+def invocation_id(
+    service: str, handler: str, key: str | None, idempotency_key: str | None, *, workflow: bool
+) -> UUID:
+    """The id of a new invocation: derived where it is deduplicated by it, else new, near its key's rows.
+
+    ``workflow``: it is the run of a workflow, which its key alone names.
+    """
+    if workflow:
+        return derived_id("wf", service, key, None, None)
+    if idempotency_key is not None:
+        return derived_id("ik", service, key, handler, idempotency_key)
+    return new_id(None if key is None else partition_of(key))
+
+
 def raw_id(id: UUID) -> bytes:
     """Restate's 24 bytes: the partition key, then the UUID."""
     return bytes.fromhex(_partition_key(id)) + id.bytes

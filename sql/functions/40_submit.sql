@@ -28,8 +28,11 @@ begin
     if p_worker is not null then
         perform pgdurable_engine.enter_worker(p_worker);
     end if;
+    -- A delayed one takes its key or joins the inbox when it is due.
     perform pgdurable_engine.lock_keys(array(
-        select pgdurable_engine.key_lock(s.service, s.key) from unnest(p_new) s where s.handler_type = 'exclusive'
+        select pgdurable_engine.key_lock(s.service, s.key)
+        from unnest(p_new) s
+        where s.handler_type = 'exclusive' and s.delay is null
     ));
 
     select a.admitted, a.runnable into v_admitted, v_runnable from pgdurable_engine.admit(p_new, v_now) a;

@@ -1,6 +1,6 @@
 -- Hints as notifications, for verbs that are called from SQL: the engine's processes send theirs off the write path.
 
--- One line a hint: `route <service>` to everybody on channel pgdurable; `notified <uuid>`, `result <uuid>` and
+-- One line a hint: `route <service>` and `timer <seconds>` to everybody on channel pgdurable; `notified <uuid>`, `result <uuid>` and
 -- `abort <uuid>` to one process on its own channel. A hint may be lost, so one that is too long is left out.
 create or replace function pgdurable_engine.announce(p_hints pgdurable_engine.hint[]) returns void
 language plpgsql

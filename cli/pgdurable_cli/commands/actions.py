@@ -42,7 +42,7 @@ class Action:
 LIVE = tuple(status for status in STATUSES if status != "completed")
 CANCEL = Action(
     "cancel",
-    "cli_cancel",
+    "cancel",
     "Cancel invocations: what they wait for raises, so that they can compensate and end.",
     LIVE,
     done="canceled",
@@ -50,7 +50,7 @@ CANCEL = Action(
 )
 KILL = Action(
     "kill",
-    "cli_kill",
+    "kill",
     "End invocations and the calls they wait for at once, without compensation.",
     LIVE,
     done="killed",
@@ -58,7 +58,7 @@ KILL = Action(
 )
 PAUSE = Action(
     "pause",
-    "cli_pause",
+    "pause",
     "Stop invocations where they are, until they are resumed.",
     ("ready", "running", "backing-off"),
     done="paused",
@@ -66,7 +66,7 @@ PAUSE = Action(
 )
 RESUME = Action(
     "resume",
-    "cli_resume",
+    "resume",
     "Run paused invocations again, and those that wait for a retry at once.",
     ("paused", "suspended", "backing-off"),
     done="resumed",
@@ -74,7 +74,7 @@ RESUME = Action(
 )
 PURGE = Action(
     "purge",
-    "cli_purge",
+    "purge",
     "Delete completed invocations: result, journal, and idempotency or workflow key.",
     ("completed",),
     done="purged",

@@ -32,7 +32,7 @@ def awakeables() -> None:
 @dsn_option
 def resolve(id: str, value: str | None, raw: bool, dsn: str | None) -> None:
     """Resolve the awakeable ID with VALUE, which is JSON."""
-    complete("cli_resolve_awakeable", dsn, id, payload(value, raw=raw))
+    complete("resolve_awakeable", dsn, id, payload(value, raw=raw))
     say(f"{id}: resolved")
 
 
@@ -43,7 +43,7 @@ def resolve(id: str, value: str | None, raw: bool, dsn: str | None) -> None:
 @dsn_option
 def reject(id: str, message: str, code: int, dsn: str | None) -> None:
     """Reject the awakeable ID: its handler sees a terminal error with MESSAGE."""
-    complete("cli_reject_awakeable", dsn, id, message, code)
+    complete("reject_awakeable", dsn, id, message, code)
     say(f"{id}: rejected")
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from pgdurable.engine.attempt import invocation_id
 from pgdurable.engine.headers import from_detail, to_detail
 from pgdurable.engine.results import Result
 from pgdurable.gateway import _merged, _result  # pyright: ignore[reportPrivateUsage]
@@ -54,7 +53,7 @@ def test_a_failure_keeps_its_metadata() -> None:
 
 
 def derived(key: str | None = None, once: str | None = None, *, workflow: bool = False) -> UUID:
-    return invocation_id("Shop", "buy", key, once, workflow=workflow)
+    return ids.invocation_id("Shop", "buy", key, once, workflow=workflow)
 
 
 def test_ids_are_new_where_nothing_is_deduplicated() -> None:

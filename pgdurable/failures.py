@@ -1,0 +1,26 @@
+"""A failure as it is stored: the JSON in an output, or in a notification, whose outcome is ``failure``."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Failure(msgspec.Struct, omit_defaults=True):
+    """How an invocation failed for good, or how an awakeable or promise was rejected."""
+
+    code: int
+    message: str
+    metadata: dict[str, str] | None = None
+
+
+_decoder = msgspec.json.Decoder(Failure)
+
+
+def read_failure(value: bytes) -> Failure:
+    """The failure of these bytes."""
+    return _decoder.decode(value)
+
+
+def write_failure(failure: Failure) -> bytes:
+    """Its stored form."""
+    return msgspec.json.encode(failure)

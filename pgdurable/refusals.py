@@ -1,0 +1,113 @@
+"""What is refused before any invocation had a say: one function per condition, in Restate's words.
+
+The ingress, the admin API and clients on the database say the same, so it is written here once.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+KEY_LIMIT: Final = 1024
+"""Bytes of a key: it is part of primary keys, and PostgreSQL indexes no more than 2.7 KB together."""
+
+
+class Refusal(NamedTuple):
+    """A status of HTTP, and what was wrong."""
+
+    status: int
+    message: str
+
+
+def service_not_found(service: str) -> Refusal:
+    return Refusal(
+        404, f"service '{service}' not found, make sure to register the service before calling it."
+    )
+
+
+def handler_not_found(service: str, handler: str) -> Refusal:
+    return Refusal(
+        404,
+        f"the service '{service}' exists, but the handler '{handler}' was not found, check that the handler "
+        "exists in the latest registered service version.",
+    )
+
+
+def invocation_not_found() -> Refusal:
+    return Refusal(404, "invocation not found")
+
+
+def workflow_already_invoked() -> Refusal:
+    return Refusal(409, "the workflow method was already invoked")
+
+
+def idempotency_key_on_workflow() -> Refusal:
+    return Refusal(
+        400,
+        "cannot use the idempotency key with workflow handlers. The handler invocation will already be "
+        "idempotent by the workflow key itself.",
+    )
+
+
+def key_missing(service: str) -> Refusal:
+    return Refusal(400, f"{service} has keys: say which one is meant")
+
+
+def key_given(service: str) -> Refusal:
+    return Refusal(400, f"{service} is a plain service, it has no keys")
+
+
+def bad_awakeable(awakeable_id: str, reason: object) -> Refusal:
+    return Refusal(400, f"bad awakeable id '{awakeable_id}': {reason}")
+
+
+def bad_invocation(invocation_id: str, reason: object) -> Refusal:
+    return Refusal(400, f"bad invocation id '{invocation_id}': {reason}")
+
+
+def bad_text(part: str, reason: str) -> Refusal:
+    return Refusal(400, f"bad {part}: {reason}")
+
+
+def of_text(text: str, part: str) -> Refusal | None:
+    """Refuse what PostgreSQL cannot store, wherever it came from."""
+    return bad_text(part, "it contains a NUL character") if "\0" in text else None
+
+
+def of_key(key: str, part: str = "key") -> Refusal | None:
+    """Refuse a key that cannot be stored."""
+    if len(key.encode()) > KEY_LIMIT:
+        return bad_text(part, f"it is longer than {KEY_LIMIT} bytes")
+    return of_text(key, part)
+
+
+# What the functions of 70_control.sql to 72_state.sql answer where they did not do what was asked.
+_CONTROL: Final = {
+    "not_found": invocation_not_found(),
+    "not_completed": Refusal(409, "the invocation has not completed yet; cancel or kill it first"),
+}
+_STATE: Final = {
+    "not_found": Refusal(404, "there is nobody to have this state"),
+    "held": Refusal(409, "the key is held by an invocation that has not completed; its state is its own"),
+    "changed": Refusal(409, "the state has changed since that version was read"),
+}
+
+
+def of_control(action: str, answer: str) -> Refusal | None:
+    """What a control function's answer means to who asked for ``action``; None: it is done, or will be."""
+    if answer == "completed":
+        return Refusal(409, f"the invocation has already completed, there is nothing to {action}")
+    if answer == "not_running":
+        # As in Restate: a pause conflicts with what there is, a resume comes too early.
+        status = 425 if action == "resume" else 409
+        return Refusal(status, f"the invocation is not running, there is nothing to {action}")
+    return _CONTROL.get(answer)
+
+
+def of_promise(answer: str) -> Refusal | None:
+    """What completing a promise was answered with."""
+    return Refusal(409, "promise was already completed") if answer == "completed" else None
+
+
+def of_state(answer: str) -> Refusal | None:
+    """What changing state was answered with."""
+    return _STATE.get(answer)

@@ -1,0 +1,1 @@
+select pgdurable.purge_journal($1) as answer

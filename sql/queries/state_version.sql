@@ -1,0 +1,1 @@
+select pgdurable_engine.state_version($1, $2) as version
