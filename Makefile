@@ -50,6 +50,10 @@ snapshot: .venv/.dev ## regenerate sql/schema.snapshot.sql from the migrations
 reference: .venv/.dev ## regenerate docs/reference/python from signatures and docstrings
 	@exec $(BIN)/python -m tests.docs.reference
 
+.PHONY: twin
+twin: .venv/.dev ## make the blocking client from the async one
+	@exec $(BIN)/python -m tests.client.twin
+
 .PHONY: install
 install: .venv/.dev ## only install: .venv with the runtime and the development tools
 

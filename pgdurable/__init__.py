@@ -1,7 +1,8 @@
 """pgdurable: durable execution whose only server is your PostgreSQL.
 
-What handlers are written with comes from `pgdurable_sdk`; ``app`` says what is served together. Restate's
-Python SDK has the same names in the same places, so a service moves over by a change of its imports.
+What handlers are written with comes from `pgdurable_sdk`; ``app`` says what is served together; ``connect``
+makes a client that invokes handlers from outside. Restate's Python SDK has the same names in the same places,
+so a service moves over by a change of its imports.
 """
 
 # Restate's modules by their names, two of which hide others, but only here.
@@ -18,6 +19,26 @@ from pgdurable import serde as serde
 from pgdurable import service as service
 from pgdurable import workflow as workflow
 from pgdurable.__about__ import __version__
+from pgdurable.client import (
+    Client,
+    ClientSendHandle,
+    ConnectError,
+    HttpError,
+    InvocationFailed,
+    InvocationHandle,
+    PromiseHandle,
+    RestateClient,
+    RestateClientSendHandle,
+    StateHandle,
+    SyncClient,
+    SyncClientSendHandle,
+    SyncInvocationHandle,
+    SyncPromiseHandle,
+    SyncStateHandle,
+    connect,
+    connect_sync,
+    create_client,
+)
 from pgdurable.loader import App, app
 from pgdurable_sdk import (
     CallFuture,
@@ -71,17 +92,26 @@ __all__ = [
     "App",
     "CallFuture",
     "Cancelled",
+    "Client",
+    "ClientSendHandle",
     "CodecError",
+    "ConnectError",
     "Context",
     "DefinitionError",
     "DurableFuture",
     "DurablePromise",
+    "HttpError",
+    "InvocationFailed",
+    "InvocationHandle",
     "InvocationRetryPolicy",
     "JournalValueCodec",
     "JournalValueCodecProvider",
     "ObjectContext",
     "ObjectSharedContext",
+    "PromiseHandle",
     "Request",
+    "RestateClient",
+    "RestateClientSendHandle",
     "RestateDurableCallFuture",
     "RestateDurableFuture",
     "RestateDurableSleepFuture",
@@ -93,11 +123,17 @@ __all__ = [
     "SerdeError",
     "Service",
     "SleepFuture",
+    "StateHandle",
     "SuspendedException",
+    "SyncClient",
+    "SyncClientSendHandle",
     "SyncContext",
     "SyncFuture",
+    "SyncInvocationHandle",
     "SyncPromise",
+    "SyncPromiseHandle",
     "SyncSendHandle",
+    "SyncStateHandle",
     "TerminalError",
     "UsageError",
     "VirtualObject",
@@ -110,6 +146,9 @@ __all__ = [
     "any_succeeded",
     "app",
     "as_completed",
+    "connect",
+    "connect_sync",
+    "create_client",
     "gather",
     "getLogger",
     "is_internal_exception",

@@ -17,6 +17,7 @@ from psycopg.rows import BaseRowFactory, class_row, tuple_row
 
 from pgdurable.embedded import DEFAULT_PORT, os_user
 from pgdurable.store.query import query
+from pgdurable.store.said import said_by
 from pgdurable_cli.errors import Failure
 
 if TYPE_CHECKING:
@@ -168,12 +169,3 @@ def explained(database: str) -> Generator[None]:
         ) from None
     except psycopg.Error as error:
         raise Failure(said_by(error), error.diag.message_hint) from None
-
-
-def said_by(error: psycopg.Error) -> str:
-    """The message alone; of a failed connection the last address tried, which is the one that was meant."""
-    if error.diag.message_primary:
-        return error.diag.message_primary
-    lines = [line.strip(" \t-") for line in str(error).splitlines()]
-    told = [line for line in lines if line and not line.endswith("?") and not line.startswith("Multiple")]
-    return told[-1].removeprefix("connection failed: ") if told else type(error).__name__

@@ -32,6 +32,7 @@ from psycopg.rows import class_row
 
 from pgdurable.__about__ import __version__
 from pgdurable.store import sql_files
+from pgdurable.store.said import said_by
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -364,7 +365,7 @@ def connected(dsn: str) -> Generator[Connection]:
         options.setdefault("application_name", "pgdurable migrate")
         connection = psycopg.connect(**cast("dict[str, Any]", options), autocommit=True)
     except psycopg.Error as error:
-        raise CannotConnect(f"cannot connect to PostgreSQL: {connection_failure(error)}") from error
+        raise CannotConnect(f"cannot connect to PostgreSQL: {said_by(error)}") from error
     with connection:
         if connection.info.server_version < OLDEST_SERVER * 10_000:
             found = connection.info.parameter_status("server_version")
@@ -386,13 +387,6 @@ def only_one(connection: Connection) -> Generator[None]:
 
 
 # --- failures in one line
-
-
-def connection_failure(error: psycopg.Error) -> str:
-    """libpq gives a line for each address it tried, and a question to the reader after each."""
-    lines = [line.strip(" \t-") for line in str(error).splitlines()]
-    told = [line for line in lines if line and not line.endswith("?") and not line.startswith("Multiple")]
-    return told[-1].removeprefix("connection failed: ") if told else type(error).__name__
 
 
 @contextmanager

@@ -6,11 +6,14 @@ A test compares every class with its type in the database, column by column. (``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
+
+Rows = list[tuple[Any, ...]]
+"""Of a statement whose columns its caller knows."""
 
 
 class SubmissionRow(NamedTuple):

@@ -1,0 +1,154 @@
+"""Clients: programs that invoke handlers from outside, over the database itself or over HTTP.
+
+    connect(address)         an async `Client`
+    connect_sync(address)    its blocking twin
+
+An address is a connection string of PostgreSQL or the URL of an ingress. What an operation does is a generator
+without I/O (`over_sql`, `over_http`); what carries out its steps, in an event loop or blocking, is a few dozen
+lines (`sql_performers`, `http_performers`). The blocking classes are made from the async ones.
+
+Drivers are imported when a client is made, so that importing this costs nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from pgdurable.client.client import Client
+from pgdurable.client.client import Client as RestateClient
+from pgdurable.client.errors import ConnectError, HttpError, InvocationFailed
+from pgdurable.client.handles import (
+    ClientSendHandle,
+    InvocationHandle,
+    PromiseHandle,
+    StateHandle,
+)
+from pgdurable.client.handles import ClientSendHandle as RestateClientSendHandle
+from pgdurable.client.sync_client import SyncClient
+from pgdurable.client.sync_handles import (
+    SyncClientSendHandle,
+    SyncInvocationHandle,
+    SyncPromiseHandle,
+    SyncStateHandle,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pgdurable.client.over_http import OverHttp
+
+__all__ = [
+    "Client",
+    "ClientSendHandle",
+    "ConnectError",
+    "HttpError",
+    "InvocationFailed",
+    "InvocationHandle",
+    "PromiseHandle",
+    "RestateClient",
+    "RestateClientSendHandle",
+    "StateHandle",
+    "SyncClient",
+    "SyncClientSendHandle",
+    "SyncInvocationHandle",
+    "SyncPromiseHandle",
+    "SyncStateHandle",
+    "connect",
+    "connect_sync",
+    "create_client",
+]
+
+ADMIN_PORT: Final = 9070
+CONNECTIONS: Final = 10
+PATIENCE: Final = timedelta(seconds=10)
+
+
+def connect(
+    address: str,
+    *,
+    admin: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    listen: str | None = None,
+    connections: int = CONNECTIONS,
+    patience: timedelta = PATIENCE,
+) -> Client:
+    """An async client: ``async with pgdurable.connect(address) as client:``.
+
+    Parameters:
+        address: A connection string of PostgreSQL, as libpq takes it, or the URL of an ingress,
+            ``http://localhost:8080``. What can be done is the same, but for sends within a transaction.
+        admin: With a URL: that of the admin API, for what the ingress has not. By default the same host on
+            port 9070.
+        headers: With a URL: headers of every request, for example of a proxy that wants a token.
+        listen: With a connection string behind PgBouncer: one that leads to PostgreSQL itself, for the one
+            connection that is told of results. Without it they are looked up every second.
+        connections: With a connection string: how many are open at most. None is held while anybody waits.
+            With a URL: how many idle ones are kept.
+        patience: For how long a server that went away is waited for, where what was asked may safely be asked
+            again.
+    """
+    if _is_url(address):
+        from pgdurable.client.http_performers import AsyncHttp
+
+        return Client(_over_http(address, admin, headers, patience), AsyncHttp(connections))
+    from pgdurable.client.over_sql import OverSql
+    from pgdurable.client.sql_performers import AsyncSql
+
+    backend = OverSql(patience.total_seconds())
+    return Client(backend, AsyncSql(backend, address, listen or address, connections))
+
+
+def connect_sync(
+    address: str,
+    *,
+    admin: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    listen: str | None = None,
+    connections: int = CONNECTIONS,
+    patience: timedelta = PATIENCE,
+) -> SyncClient:
+    """A blocking client: ``with pgdurable.connect_sync(address) as client:``. Threads may share it.
+
+    The parameters are those of `connect`.
+    """
+    if _is_url(address):
+        from pgdurable.client.http_performers import SyncHttp
+
+        return SyncClient(_over_http(address, admin, headers, patience), SyncHttp(connections))
+    from pgdurable.client.over_sql import OverSql
+    from pgdurable.client.sql_performers import SyncSql
+
+    backend = OverSql(patience.total_seconds())
+    return SyncClient(backend, SyncSql(backend, address, listen or address, connections))
+
+
+def create_client(ingress: str = "http://localhost:8080", headers: Mapping[str, str] | None = None) -> Client:
+    """An async client, as Restate's Python SDK makes it: ``async with create_client(url) as client:``.
+
+    Parameters:
+        ingress: The URL of the ingress, or a connection string.
+        headers: Of every request.
+    """
+    return connect(ingress, headers=headers)
+
+
+def _is_url(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
+
+
+def _over_http(
+    ingress: str, admin: str | None, headers: Mapping[str, str] | None, patience: timedelta
+) -> OverHttp:
+    from pgdurable.client.invocation import lowered
+    from pgdurable.client.over_http import OverHttp
+
+    return OverHttp(ingress, admin or _beside(ingress), lowered(headers), patience.total_seconds())
+
+
+def _beside(ingress: str) -> str:
+    """Where the admin API of this ingress is, if nobody says."""
+    url = urlsplit(ingress)
+    host = f"[{url.hostname}]" if url.hostname and ":" in url.hostname else url.hostname
+    return f"{url.scheme}://{host}:{ADMIN_PORT}"

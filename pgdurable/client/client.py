@@ -1,0 +1,386 @@
+"""The async client: invokes handlers, and reaches what they left, from outside of any handler."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from pgdurable.client.driving import drive_async
+from pgdurable.client.handles import (
+    ClientSendHandle,
+    InvocationHandle,
+    PromiseHandle,
+    StateHandle,
+    seconds_of,
+)
+from pgdurable.client.invocation import BYTES, name_of, named, of_handler, of_names, read_id, target_of
+from pgdurable.failures import Failure
+from pgdurable_sdk.exceptions import UsageError
+from pgdurable_sdk.serde import DEFAULT, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+    from typing import Self
+
+    import psycopg
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    from pgdurable.client.backend import Backend
+    from pgdurable.client.driving import AsyncPerformer
+    from pgdurable.client.invocation import Invocation
+    from pgdurable.client.steps import Steps
+    from pgdurable_sdk.context import AsyncHandler, SyncHandler
+    from pgdurable_sdk.serde import Serde
+    from pgdurable_sdk.service import VirtualObject, Workflow
+
+    # What no argument tells the type of is Any. Only for checkers, which know typing_extensions without its
+    # being here.
+    T = TypeVarWithDefault("T", default=Any)
+else:
+    T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+R = TypeVar("R")
+
+
+class Client:
+    """Made by `pgdurable.connect`. Restate's name for it is ``RestateClient``.
+
+    ``async with`` opens and closes it. One is enough for a program: any number of tasks may use it.
+    """
+
+    def __init__(self, backend: Backend, performer: AsyncPerformer) -> None:
+        self.backend = backend
+        self._performer = performer
+        self._opening = asyncio.Lock()
+        self._open = False
+        self._closed = False
+
+    # -- invocations ---------------------------------------------------------------------------------------
+
+    @overload
+    async def service_call(
+        self,
+        tpe: AsyncHandler[I, O],
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> O: ...
+    @overload
+    async def service_call(
+        self,
+        tpe: SyncHandler[I, O],
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> O: ...
+    async def service_call(
+        self,
+        tpe: Any,
+        arg: Any,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> Any:
+        """Call a handler of a service and wait for its result.
+
+        Parameters:
+            tpe: The handler: the decorated function itself.
+            arg: Its argument; None where it takes none.
+            idempotency_key: The same key twice is the same invocation, with one result.
+            headers: For ``ctx.request().headers``.
+            timeout: How long to wait.
+
+        Raises:
+            TerminalError: The invocation failed for good.
+            HttpError: It was refused: no such handler (404).
+            TimeoutError: It has not completed within ``timeout``. It goes on.
+            ConnectError: Nobody answered.
+        """
+        handler = target_of(tpe, keyed=False)
+        invocation = of_handler(handler, None, arg, idempotency_key, headers)
+        return await self._call(invocation, handler.output.serde, timeout)
+
+    @overload
+    async def service_send(
+        self,
+        tpe: AsyncHandler[I, O],
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> ClientSendHandle[O]: ...
+    @overload
+    async def service_send(
+        self,
+        tpe: SyncHandler[I, O],
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> ClientSendHandle[O]: ...
+    async def service_send(
+        self,
+        tpe: Any,
+        arg: Any,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> ClientSendHandle[Any]:
+        """Start a handler of a service and go on.
+
+        Parameters:
+            tpe: The handler: the decorated function itself.
+            arg: Its argument; None where it takes none.
+            send_delay: How long it waits before it starts. It survives everything meanwhile.
+            idempotency_key: The same key twice is the same invocation.
+            headers: For ``ctx.request().headers``.
+            connection: A psycopg connection of yours. The invocation is a part of its transaction, committed
+                or rolled back with everything else. Only of a client of a database.
+
+        Raises:
+            HttpError: It was refused: no such handler (404).
+            ConnectError: Nobody answered.
+        """
+        handler = target_of(tpe, keyed=False)
+        invocation = of_handler(handler, None, arg, idempotency_key, headers, send_delay)
+        return await self._send(invocation, handler.output.serde, connection)
+
+    @overload
+    async def object_call(
+        self,
+        tpe: AsyncHandler[I, O],
+        key: str,
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> O: ...
+    @overload
+    async def object_call(
+        self,
+        tpe: SyncHandler[I, O],
+        key: str,
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> O: ...
+    async def object_call(
+        self,
+        tpe: Any,
+        key: str,
+        arg: Any,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> Any:
+        """Call a handler of a virtual object, or of a workflow, and wait for its result. As `service_call`.
+
+        Raises:
+            TerminalError: The invocation failed for good; of a workflow that ran before, 409.
+        """
+        handler = target_of(tpe, keyed=True)
+        invocation = of_handler(handler, key, arg, idempotency_key, headers)
+        return await self._call(invocation, handler.output.serde, timeout)
+
+    @overload
+    async def object_send(
+        self,
+        tpe: AsyncHandler[I, O],
+        key: str,
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> ClientSendHandle[O]: ...
+    @overload
+    async def object_send(
+        self,
+        tpe: SyncHandler[I, O],
+        key: str,
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> ClientSendHandle[O]: ...
+    async def object_send(
+        self,
+        tpe: Any,
+        key: str,
+        arg: Any,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> ClientSendHandle[Any]:
+        """Start a handler of a virtual object, or of a workflow, and go on. As `service_send`."""
+        handler = target_of(tpe, keyed=True)
+        invocation = of_handler(handler, key, arg, idempotency_key, headers, send_delay)
+        return await self._send(invocation, handler.output.serde, connection)
+
+    workflow_call = object_call
+    workflow_send = object_send
+
+    async def generic_call(
+        self,
+        service: str,
+        handler: str,
+        arg: bytes,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> bytes:
+        """Call a handler by name, bytes in and bytes out. As `service_call`.
+
+        The bytes are JSON unless a header ``content-type`` says otherwise.
+        """
+        invocation = of_names(service, handler, key, arg, idempotency_key, headers)
+        return await self.run(self.backend.call(invocation, seconds_of(timeout)))
+
+    async def generic_send(
+        self,
+        service: str,
+        handler: str,
+        arg: bytes,
+        key: str | None = None,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+    ) -> ClientSendHandle[bytes]:
+        """Start a handler by name. As `service_send`."""
+        invocation = of_names(service, handler, key, arg, idempotency_key, headers, send_delay)
+        return await self._send(invocation, BYTES, connection)
+
+    # -- what is there already -----------------------------------------------------------------------------
+
+    def invocation(
+        self, invocation_id: str, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None
+    ) -> InvocationHandle[T]:
+        """The invocation with this id, ``inv_1...``. Nobody is asked whether it exists.
+
+        Parameters:
+            type_hint: What its handler returns.
+
+        Raises:
+            HttpError: The id is mistyped (400).
+        """
+        read_id(invocation_id)
+        return InvocationHandle(self, invocation_id, resolve(serde, type_hint))
+
+    @overload
+    def invocation_of(
+        self, tpe: AsyncHandler[Any, O], key: str | None = None, idempotency_key: str | None = None
+    ) -> InvocationHandle[O]: ...
+    @overload
+    def invocation_of(
+        self, tpe: SyncHandler[Any, O], key: str | None = None, idempotency_key: str | None = None
+    ) -> InvocationHandle[O]: ...
+    def invocation_of(
+        self, tpe: Any, key: str | None = None, idempotency_key: str | None = None
+    ) -> InvocationHandle[Any]:
+        """The run of a workflow by its key, or another invocation by its idempotency key.
+
+        Raises:
+            TypeError: These arguments do not name one.
+        """
+        handler, id = named(tpe, key, idempotency_key)
+        return InvocationHandle(self, id, handler.output.serde)
+
+    def promise(
+        self,
+        workflow: str | Workflow,
+        key: str,
+        name: str,
+        serde: Serde[T] = DEFAULT,
+        type_hint: type[T] | None = None,
+    ) -> PromiseHandle[T]:
+        """The durable promise ``name`` of the workflow ``key``."""
+        return PromiseHandle(self, name_of(workflow), key, name, resolve(serde, type_hint))
+
+    def state(self, service: str | VirtualObject | Workflow, key: str) -> StateHandle:
+        """The state of the virtual object or workflow ``key``."""
+        return StateHandle(self, name_of(service), key)
+
+    async def resolve_awakeable(self, name: str, value: T, serde: Serde[T] = DEFAULT) -> None:
+        """Resolve the awakeable with the id ``name``, ``sign_1...``: the handler that waits for it goes on.
+
+        Raises:
+            HttpError: There is no such invocation (404), or the id is mistyped (400).
+        """
+        await self.run(self.backend.complete_awakeable(name, serde.serialize(value)))
+
+    async def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
+        """Fail the awakeable with the id ``name``: the handler that waits for it gets a TerminalError.
+
+        Raises:
+            HttpError: There is no such invocation (404), or the id is mistyped (400).
+        """
+        await self.run(self.backend.complete_awakeable(name, Failure(failure_code, failure_message)))
+
+    # -- its life ------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connect. Done by ``async with``, and by the first operation.
+
+        Raises:
+            ConnectError: The database cannot be reached.
+        """
+        async with self._opening:
+            if self._closed:
+                raise UsageError("this client is closed")
+            if not self._open:
+                await self._performer.open()
+                self._open = True
+
+    async def close(self) -> None:
+        """Close all connections. Done by ``async with``. Whoever still waits gets a ConnectError."""
+        if not self._closed:
+            self._closed = True
+            self._open = False
+            await self._performer.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def run(self, steps: Steps[R]) -> R:
+        """Carry out an operation, which is how all methods do what they do."""
+        if not self._open:
+            await self.open()
+        return await drive_async(steps, self._performer)
+
+    async def _call(self, invocation: Invocation, serde: Serde[Any], timeout: timedelta | None) -> Any:
+        return serde.deserialize(await self.run(self.backend.call(invocation, seconds_of(timeout))))
+
+    async def _send(
+        self, invocation: Invocation, serde: Serde[Any], connection: object
+    ) -> ClientSendHandle[Any]:
+        return ClientSendHandle(self, await self.run(self.backend.send(invocation, connection)), serde)

@@ -1,0 +1,389 @@
+"""The blocking client: invokes handlers, and reaches what they left, from outside of any handler.
+
+Made from `client.py` by `make twin`; not edited by hand.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from pgdurable.client.driving import drive_sync
+from pgdurable.client.invocation import BYTES, name_of, named, of_handler, of_names, read_id, target_of
+from pgdurable.client.sync_handles import (
+    SyncClientSendHandle,
+    SyncInvocationHandle,
+    SyncPromiseHandle,
+    SyncStateHandle,
+    seconds_of,
+)
+from pgdurable.failures import Failure
+from pgdurable_sdk.exceptions import UsageError
+from pgdurable_sdk.serde import DEFAULT, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+    from typing import Self
+
+    import psycopg
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    from pgdurable.client.backend import Backend
+    from pgdurable.client.driving import SyncPerformer
+    from pgdurable.client.invocation import Invocation
+    from pgdurable.client.steps import Steps
+    from pgdurable_sdk.context import AsyncHandler, SyncHandler
+    from pgdurable_sdk.serde import Serde
+    from pgdurable_sdk.service import VirtualObject, Workflow
+
+    # What no argument tells the type of is Any. Only for checkers, which know typing_extensions without its
+    # being here.
+    T = TypeVarWithDefault("T", default=Any)
+else:
+    T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+R = TypeVar("R")
+
+
+class SyncClient:
+    """Made by `pgdurable.connect_sync`.
+
+    ``with`` opens and closes it. One is enough for a program: any number of threads may use it.
+    """
+
+    def __init__(self, backend: Backend, performer: SyncPerformer) -> None:
+        self.backend = backend
+        self._performer = performer
+        self._opening = threading.Lock()
+        self._open = False
+        self._closed = False
+
+    # -- invocations ---------------------------------------------------------------------------------------
+
+    @overload
+    def service_call(
+        self,
+        tpe: AsyncHandler[I, O],
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> O: ...
+    @overload
+    def service_call(
+        self,
+        tpe: SyncHandler[I, O],
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> O: ...
+    def service_call(
+        self,
+        tpe: Any,
+        arg: Any,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> Any:
+        """Call a handler of a service and wait for its result.
+
+        Parameters:
+            tpe: The handler: the decorated function itself.
+            arg: Its argument; None where it takes none.
+            idempotency_key: The same key twice is the same invocation, with one result.
+            headers: For ``ctx.request().headers``.
+            timeout: How long to wait.
+
+        Raises:
+            TerminalError: The invocation failed for good.
+            HttpError: It was refused: no such handler (404).
+            TimeoutError: It has not completed within ``timeout``. It goes on.
+            ConnectError: Nobody answered.
+        """
+        handler = target_of(tpe, keyed=False)
+        invocation = of_handler(handler, None, arg, idempotency_key, headers)
+        return self._call(invocation, handler.output.serde, timeout)
+
+    @overload
+    def service_send(
+        self,
+        tpe: AsyncHandler[I, O],
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+    ) -> SyncClientSendHandle[O]: ...
+    @overload
+    def service_send(
+        self,
+        tpe: SyncHandler[I, O],
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+    ) -> SyncClientSendHandle[O]: ...
+    def service_send(
+        self,
+        tpe: Any,
+        arg: Any,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+    ) -> SyncClientSendHandle[Any]:
+        """Start a handler of a service and go on.
+
+        Parameters:
+            tpe: The handler: the decorated function itself.
+            arg: Its argument; None where it takes none.
+            send_delay: How long it waits before it starts. It survives everything meanwhile.
+            idempotency_key: The same key twice is the same invocation.
+            headers: For ``ctx.request().headers``.
+            connection: A psycopg connection of yours. The invocation is a part of its transaction, committed
+                or rolled back with everything else. Only of a client of a database.
+
+        Raises:
+            HttpError: It was refused: no such handler (404).
+            ConnectError: Nobody answered.
+        """
+        handler = target_of(tpe, keyed=False)
+        invocation = of_handler(handler, None, arg, idempotency_key, headers, send_delay)
+        return self._send(invocation, handler.output.serde, connection)
+
+    @overload
+    def object_call(
+        self,
+        tpe: AsyncHandler[I, O],
+        key: str,
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> O: ...
+    @overload
+    def object_call(
+        self,
+        tpe: SyncHandler[I, O],
+        key: str,
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> O: ...
+    def object_call(
+        self,
+        tpe: Any,
+        key: str,
+        arg: Any,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> Any:
+        """Call a handler of a virtual object, or of a workflow, and wait for its result. As `service_call`.
+
+        Raises:
+            TerminalError: The invocation failed for good; of a workflow that ran before, 409.
+        """
+        handler = target_of(tpe, keyed=True)
+        invocation = of_handler(handler, key, arg, idempotency_key, headers)
+        return self._call(invocation, handler.output.serde, timeout)
+
+    @overload
+    def object_send(
+        self,
+        tpe: AsyncHandler[I, O],
+        key: str,
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+    ) -> SyncClientSendHandle[O]: ...
+    @overload
+    def object_send(
+        self,
+        tpe: SyncHandler[I, O],
+        key: str,
+        arg: I,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+    ) -> SyncClientSendHandle[O]: ...
+    def object_send(
+        self,
+        tpe: Any,
+        key: str,
+        arg: Any,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+    ) -> SyncClientSendHandle[Any]:
+        """Start a handler of a virtual object, or of a workflow, and go on. As `service_send`."""
+        handler = target_of(tpe, keyed=True)
+        invocation = of_handler(handler, key, arg, idempotency_key, headers, send_delay)
+        return self._send(invocation, handler.output.serde, connection)
+
+    workflow_call = object_call
+    workflow_send = object_send
+
+    def generic_call(
+        self,
+        service: str,
+        handler: str,
+        arg: bytes,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta | None = None,
+    ) -> bytes:
+        """Call a handler by name, bytes in and bytes out. As `service_call`.
+
+        The bytes are JSON unless a header ``content-type`` says otherwise.
+        """
+        invocation = of_names(service, handler, key, arg, idempotency_key, headers)
+        return self.run(self.backend.call(invocation, seconds_of(timeout)))
+
+    def generic_send(
+        self,
+        service: str,
+        handler: str,
+        arg: bytes,
+        key: str | None = None,
+        send_delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+    ) -> SyncClientSendHandle[bytes]:
+        """Start a handler by name. As `service_send`."""
+        invocation = of_names(service, handler, key, arg, idempotency_key, headers, send_delay)
+        return self._send(invocation, BYTES, connection)
+
+    # -- what is there already -----------------------------------------------------------------------------
+
+    def invocation(
+        self, invocation_id: str, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None
+    ) -> SyncInvocationHandle[T]:
+        """The invocation with this id, ``inv_1...``. Nobody is asked whether it exists.
+
+        Parameters:
+            type_hint: What its handler returns.
+
+        Raises:
+            HttpError: The id is mistyped (400).
+        """
+        read_id(invocation_id)
+        return SyncInvocationHandle(self, invocation_id, resolve(serde, type_hint))
+
+    @overload
+    def invocation_of(
+        self, tpe: AsyncHandler[Any, O], key: str | None = None, idempotency_key: str | None = None
+    ) -> SyncInvocationHandle[O]: ...
+    @overload
+    def invocation_of(
+        self, tpe: SyncHandler[Any, O], key: str | None = None, idempotency_key: str | None = None
+    ) -> SyncInvocationHandle[O]: ...
+    def invocation_of(
+        self, tpe: Any, key: str | None = None, idempotency_key: str | None = None
+    ) -> SyncInvocationHandle[Any]:
+        """The run of a workflow by its key, or another invocation by its idempotency key.
+
+        Raises:
+            TypeError: These arguments do not name one.
+        """
+        handler, id = named(tpe, key, idempotency_key)
+        return SyncInvocationHandle(self, id, handler.output.serde)
+
+    def promise(
+        self,
+        workflow: str | Workflow,
+        key: str,
+        name: str,
+        serde: Serde[T] = DEFAULT,
+        type_hint: type[T] | None = None,
+    ) -> SyncPromiseHandle[T]:
+        """The durable promise ``name`` of the workflow ``key``."""
+        return SyncPromiseHandle(self, name_of(workflow), key, name, resolve(serde, type_hint))
+
+    def state(self, service: str | VirtualObject | Workflow, key: str) -> SyncStateHandle:
+        """The state of the virtual object or workflow ``key``."""
+        return SyncStateHandle(self, name_of(service), key)
+
+    def resolve_awakeable(self, name: str, value: T, serde: Serde[T] = DEFAULT) -> None:
+        """Resolve the awakeable with the id ``name``, ``sign_1...``: the handler that waits for it goes on.
+
+        Raises:
+            HttpError: There is no such invocation (404), or the id is mistyped (400).
+        """
+        self.run(self.backend.complete_awakeable(name, serde.serialize(value)))
+
+    def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
+        """Fail the awakeable with the id ``name``: the handler that waits for it gets a TerminalError.
+
+        Raises:
+            HttpError: There is no such invocation (404), or the id is mistyped (400).
+        """
+        self.run(self.backend.complete_awakeable(name, Failure(failure_code, failure_message)))
+
+    # -- its life ------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Connect. Done by ``with``, and by the first operation.
+
+        Raises:
+            ConnectError: The database cannot be reached.
+        """
+        with self._opening:
+            if self._closed:
+                raise UsageError("this client is closed")
+            if not self._open:
+                self._performer.open()
+                self._open = True
+
+    def close(self) -> None:
+        """Close all connections. Done by ``with``. Whoever still waits gets a ConnectError."""
+        if not self._closed:
+            self._closed = True
+            self._open = False
+            self._performer.close()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, steps: Steps[R]) -> R:
+        """Carry out an operation, which is how all methods do what they do."""
+        if not self._open:
+            self.open()
+        return drive_sync(steps, self._performer)
+
+    def _call(self, invocation: Invocation, serde: Serde[Any], timeout: timedelta | None) -> Any:
+        return serde.deserialize(self.run(self.backend.call(invocation, seconds_of(timeout))))
+
+    def _send(
+        self, invocation: Invocation, serde: Serde[Any], connection: object
+    ) -> SyncClientSendHandle[Any]:
+        return SyncClientSendHandle(self, self.run(self.backend.send(invocation, connection)), serde)
