@@ -12,8 +12,10 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from pgdurable.store.errors import StoreError
 from pgdurable_admin.admin import MAX_VERSION, MIN_VERSION
-from pgdurable_admin.errors import AdminError, from_admin, from_fault, from_http
+from pgdurable_admin.errors import AdminError, from_admin, from_fault, from_http, from_store
+from pgdurable_admin.routes import invocations, services
 from pgdurable_admin.routes.meta import health, version
 
 if TYPE_CHECKING:
@@ -23,14 +25,29 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
-ROUTES: Final[list[ControllerRouterHandler]] = [health, version]
+ROUTES: Final[list[ControllerRouterHandler]] = [
+    health,
+    version,
+    invocations.change,
+    invocations.change_by_mode,
+    services.read_state,
+    services.replace_state,
+    services.modify_state,
+    services.read_promise,
+    services.complete_promise,
+]
 
 
 def create_app(admin: Admin) -> Litestar:
     prefixes = [f"/v{number}" for number in range(MIN_VERSION, MAX_VERSION + 1)]
     return Litestar(
         route_handlers=[*ROUTES, *(Router(path=prefix, route_handlers=ROUTES) for prefix in prefixes)],
-        exception_handlers={AdminError: from_admin, HTTPException: from_http, Exception: from_fault},
+        exception_handlers={
+            AdminError: from_admin,
+            StoreError: from_store,
+            HTTPException: from_http,
+            Exception: from_fault,
+        },
         state=State({"admin": admin}),
         openapi_config=None,
         logging_config=None,

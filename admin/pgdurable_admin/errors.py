@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import MediaType, Response
 
+from pgdurable.store.errors import BadInvocationId, OutcomeUnknown, StoreError, TryAgain, Unavailable
+
 if TYPE_CHECKING:
     from litestar import Request
     from litestar.exceptions import HTTPException
 
-__all__ = ["AdminError", "from_admin", "from_fault", "from_http"]
+    from pgdurable.refusals import Refusal
+
+__all__ = ["AdminError", "from_admin", "from_fault", "from_http", "from_store", "refuse"]
 
 log = logging.getLogger("pgdurable.admin")
 
@@ -28,6 +32,21 @@ class AdminError(Exception):
 
 def from_admin(request: Request[Any, Any, Any], error: AdminError) -> Response[dict[str, Any]]:
     return answer(error.status, error.message, error.code)
+
+
+def refuse(refusal: Refusal | None) -> None:
+    """Raise what a client is told, if it is refused."""
+    if refusal is not None:
+        raise AdminError(refusal.status, refusal.message)
+
+
+def from_store(request: Request[Any, Any, Any], error: StoreError) -> Response[dict[str, Any]]:
+    """A bad id is the client's; everything else is between us and the database."""
+    if isinstance(error, BadInvocationId):
+        return answer(400, str(error))
+    if isinstance(error, (Unavailable, OutcomeUnknown, TryAgain)):
+        return answer(503, f"the database does not answer: {error}")
+    return from_fault(request, error)
 
 
 def from_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import TYPE_CHECKING
 
 from pgdurable.ingress.granian import BACKLOG, EmbeddedGranian
 from pgdurable.store.lane import Lane
 from pgdurable.store.query import query
 from pgdurable_admin.admin import Admin
 from pgdurable_admin.app import create_app
+
+if TYPE_CHECKING:
+    from pgdurable.store.rows import Rows
 
 __all__ = ["AdminServer", "LaneDatabase"]
 
@@ -22,8 +26,9 @@ class LaneDatabase:
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
 
-    async def ping(self) -> None:
-        await self._lane.row(query("admin_ping"))
+    async def rows(self, name: str, *arguments: object) -> Rows:
+        """The rows of ``sql/queries/<name>.sql``."""
+        return [tuple(record) for record in await self._lane.rows(query(name), *arguments)]
 
 
 class AdminServer:

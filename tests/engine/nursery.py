@@ -25,6 +25,7 @@ from pgdurable.engine.notifier import Notifier
 from pgdurable.loader import load_app
 from pgdurable.node import Address, Node
 from pgdurable.store.heart import Heart
+from pgdurable_admin.server import AdminServer
 
 PR_SET_PDEATHSIG = 1
 
@@ -98,9 +99,15 @@ async def child(specification: dict[str, Any]) -> int:
         settings=Settings(**specification["settings"]),
     )
     await node.start()
+    admin = None
+    if specification["admin"]:
+        admin = AdminServer(specification["dsn"], "127.0.0.1", specification["admin"])
+        await admin.start()
     print("ready", file=sys.stderr, flush=True)  # noqa: T201 (waited for)
     stopped, failed = asyncio.create_task(stop.wait()), asyncio.create_task(node.failed())
     await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
+    if admin is not None:
+        await admin.stop()
     await node.stop()
     return 3 if failed.done() else 0
 

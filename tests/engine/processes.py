@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
+APPS = ROOT / "tests" / "engine" / "apps"
 NUMBERS = itertools.count(1)
 
 
@@ -104,19 +105,21 @@ class Nursery:
         *,
         app: str | None,
         port: int | None = None,
+        admin: int | None = None,
         mute: bool = False,
         heartless: bool = False,
         ledger: Path,
         settings: dict[str, Any],
     ) -> Process:
-        """A new process; not ready yet. ``mute``: it sends no notifications, as if all were lost.
-        ``heartless``: it believes that its lease is renewed, and nobody else does.
+        """A new process; not ready yet. ``port`` and ``admin`` are of its HTTP. ``mute``: it sends no
+        notifications, as if all were lost. ``heartless``: it believes that its lease is renewed, and nobody else does.
         """
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
             "dsn": dsn,
-            "app": str(ROOT / "tests" / "engine" / "apps" / app) if app else None,
+            "app": str(APPS / app) if app else None,
             "port": port,
+            "admin": admin,
             "mute": mute,
             "heartless": heartless,
             "settings": settings,

@@ -21,7 +21,7 @@ FEATURES: dict[str, bool] = {}  # of Restate's, for example vqueues: none yet
 async def health(state: State) -> None:
     """200 without a body, 503 when the database does not answer."""
     try:
-        await admin_of(state).database.ping()
+        await admin_of(state).database.rows("admin_ping")
     except StoreError as error:
         raise AdminError(503, f"the database does not answer: {error}") from error
 

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
+    from pgdurable.store.rows import Rows
+
 
 class FakeDatabase:
     down = False
 
-    async def ping(self) -> None:
+    async def rows(self, name: str, *arguments: object) -> Rows:
         if self.down:
             raise Unavailable("cannot connect to PostgreSQL: connection refused")
+        return [(1,)]
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""The four clients behind one face: blocking ones run in threads, so that a test is written once, with `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any, Literal
+
+from pgdurable import (
+    Client,
+    ClientSendHandle,
+    InvocationHandle,
+    PromiseHandle,
+    StateHandle,
+    SyncClient,
+    SyncClientSendHandle,
+    SyncInvocationHandle,
+    SyncPromiseHandle,
+    SyncStateHandle,
+    connect,
+    connect_sync,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Flavour = Literal["async-sql", "sync-sql", "async-http", "sync-http"]
+FLAVOURS: tuple[Flavour, ...] = ("async-sql", "sync-sql", "async-http", "sync-http")
+
+TWINS: dict[type, type] = {
+    SyncClient: Client,
+    SyncInvocationHandle: InvocationHandle,
+    SyncClientSendHandle: ClientSendHandle,
+    SyncPromiseHandle: PromiseHandle,
+    SyncStateHandle: StateHandle,
+}
+
+
+class Threaded:
+    """A blocking client or handle with the methods of its async twin."""
+
+    def __init__(self, blocking: Any) -> None:
+        self._blocking = blocking
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._blocking, name)
+        if not callable(found):
+            return found
+        if inspect.iscoroutinefunction(getattr(TWINS[type(self._blocking)], name)):
+            return self._awaited(found)
+        return lambda *args, **kwargs: wrapped(found(*args, **kwargs))
+
+    def _awaited(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return wrapped(await asyncio.to_thread(method, *args, **kwargs))
+
+        return call
+
+    async def __aenter__(self) -> Any:
+        await asyncio.to_thread(self._blocking.open)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._blocking.close)
+
+
+def wrapped(value: Any) -> Any:
+    return Threaded(value) if type(value) in TWINS else value
+
+
+def make(flavour: str, address: str, **more: Any) -> Client:
+    """A client of this flavour, of which checkers see the async one."""
+    made = (
+        connect(address, **more) if flavour.startswith("async") else Threaded(connect_sync(address, **more))
+    )
+    return made  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
