@@ -3,9 +3,9 @@
     connect(address)         an async `Client`
     connect_sync(address)    its blocking twin
 
-An address is a connection string of PostgreSQL or the URL of an ingress. What an operation does is a generator
-without I/O (`over_sql`, `over_http`); what carries out its steps, in an event loop or blocking, is a few dozen
-lines (`sql_performers`, `http_performers`). The blocking classes are made from the async ones.
+An address is a connection string of PostgreSQL or the URL of an ingress. What an operation does is a
+generator without I/O (`over_sql`, `over_http`); what carries out its steps, in an event loop or blocking, is
+a few dozen lines (`sql_performers`, `http_performers`). The blocking classes are made from the async ones.
 
 Drivers are imported when a client is made, so that importing this costs nothing.
 """

@@ -94,8 +94,9 @@ class SyncSql:
     def __init__(self, backend: OverSql, dsn: str, listen_dsn: str, size: int) -> None:
         self._backend = backend
         self._pool = SyncPool(dsn, size)
-        self._ear = SyncEar(listen_dsn, channel_of(backend.id))
+        self._listen_dsn = listen_dsn
         self._lock = threading.Lock()
+        self._ear: SyncEar | None = None
         self._watcher: threading.Thread | None = None
         self._closed = threading.Event()
 
@@ -108,12 +109,13 @@ class SyncSql:
 
     def close(self) -> None:
         """Disconnect; whoever waits is told."""
-        self._closed.set()
-        if self._watcher is not None:
+        with self._lock:
+            self._closed.set()
+        if self._ear is not None and self._watcher is not None:
             self._ear.hush()
             self._watcher.join()
+            self._ear.close()
         self._backend.waits.fail(ConnectError("the client was closed; the invocation goes on"))
-        self._ear.close()
         self._pool.close()
 
     def perform(self, step: Step[Any]) -> Any:
@@ -129,8 +131,17 @@ class SyncSql:
                 return result.result(seconds)
             case Pause(seconds):
                 sleep(seconds)
-            case Listen() | Hear() | Look() if self._closed.is_set():
-                raise _Closed
+            case Listen() | Hear() | Look():
+                return self._attend(step)
+            case _:
+                assert_never(step)
+
+    def _attend(self, step: Listen | Hear | Look) -> Any:
+        """In the thread that listens."""
+        assert self._ear is not None, "the thread begins after its ear is there"
+        if self._closed.is_set():
+            raise _Closed
+        match step:
             case Listen():
                 self._ear.open()
             case Hear(seconds):
@@ -143,6 +154,7 @@ class SyncSql:
     def _listen(self) -> None:
         with self._lock:
             if self._watcher is None and not self._closed.is_set():
+                self._ear = SyncEar(self._listen_dsn, channel_of(self._backend.id))
                 self._watcher = threading.Thread(target=self._watch, name="pgdurable-client", daemon=True)
                 self._watcher.start()
 

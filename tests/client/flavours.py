@@ -1,10 +1,10 @@
-"""The four clients behind one face: blocking ones run in threads, so that a test is written once, with `await`."""
+"""The four clients behind one face: blocking ones run in threads, so a test is written once, with `await`."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pgdurable import (
     Client,
@@ -46,9 +46,14 @@ class Threaded:
         found = getattr(self._blocking, name)
         if not callable(found):
             return found
+        method = cast("Callable[..., Any]", found)
         if inspect.iscoroutinefunction(getattr(TWINS[type(self._blocking)], name)):
-            return self._awaited(found)
-        return lambda *args, **kwargs: wrapped(found(*args, **kwargs))
+            return self._awaited(method)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return wrapped(method(*args, **kwargs))
+
+        return call
 
     def _awaited(self, method: Callable[..., Any]) -> Callable[..., Any]:
         async def call(*args: Any, **kwargs: Any) -> Any:
@@ -70,7 +75,6 @@ def wrapped(value: Any) -> Any:
 
 def make(flavour: str, address: str, **more: Any) -> Client:
     """A client of this flavour, of which checkers see the async one."""
-    made = (
-        connect(address, **more) if flavour.startswith("async") else Threaded(connect_sync(address, **more))
-    )
-    return made  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+    if flavour.startswith("async"):
+        return connect(address, **more)
+    return cast(Client, Threaded(connect_sync(address, **more)))

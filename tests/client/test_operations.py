@@ -1,11 +1,11 @@
-"""Everything that a client can do, by each of the four: async and blocking, over the database and over HTTP."""
+"""Everything that a client can do, by each of the four: async and blocking, over SQL and over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 SOON = timedelta(seconds=20)
 NOBODY = ids.format_id(uuid.UUID("019a0000-0000-7abc-8000-000000000001"))
 
-pytestmark = pytest.mark.xdist_group("client")
-
 
 def fresh() -> str:
     """A key that nobody has used."""
@@ -31,7 +29,7 @@ def fresh() -> str:
 async def shown(client: Client, key: str, name: str) -> Any:
     """A value of the state of a counter, once there is one."""
     async with asyncio.timeout(10):
-        while (value := await client.state(app.counter, key).get(name)) is None:
+        while (value := await client.state(app.counter, key).get(name)) is None:  # noqa: ASYNC110 (elsewhere)
             await asyncio.sleep(0.01)
     return value
 
@@ -336,7 +334,7 @@ async def test_the_wrong_kind_of_handler_is_a_mistake_in_the_program(client: Cli
     with pytest.raises(TypeError, match="has no keys"):
         await client.object_call(app.greet, "k", "x")
     with pytest.raises(TypeError, match="is not a handler"):
-        await client.service_call(fresh, "x")
+        await client.service_call(cast("Any", fresh), "x")
     with pytest.raises(TypeError, match="which idempotency key"):
         client.invocation_of(app.add, "k")
     with pytest.raises(TypeError, match="leave out the idempotency key"):

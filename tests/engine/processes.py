@@ -112,7 +112,8 @@ class Nursery:
         settings: dict[str, Any],
     ) -> Process:
         """A new process; not ready yet. ``port`` and ``admin`` are of its HTTP. ``mute``: it sends no
-        notifications, as if all were lost. ``heartless``: it believes that its lease is renewed, and nobody else does.
+        notifications, as if all were lost. ``heartless``: it believes that its lease is renewed, and nobody
+        else does.
         """
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
