@@ -37,7 +37,9 @@ from pgdurable.client.sync_handles import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pgdurable.client.backend import Backend
     from pgdurable.client.over_http import OverHttp
+    from pgdurable_sdk.codec import JournalValueCodec, JournalValueCodecProvider
 
 __all__ = [
     "Client",
@@ -73,6 +75,7 @@ def connect(
     listen: str | None = None,
     connections: int = CONNECTIONS,
     patience: timedelta = PATIENCE,
+    journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
 ) -> Client:
     """An async client: ``async with pgdurable.connect(address) as client:``.
 
@@ -88,16 +91,19 @@ def connect(
             With a URL: how many idle ones are kept.
         patience: For how long a server that went away is waited for, where what was asked may safely be asked
             again.
+        journal_value_codec: That of the application, where it has one.
     """
     if _is_url(address):
         from pgdurable.client.http_performers import AsyncHttp
 
-        return Client(_over_http(address, admin, headers, patience), AsyncHttp(connections))
+        backend = _over_http(address, admin, headers, patience)
+        return Client(_coded(backend, journal_value_codec), AsyncHttp(connections))
     from pgdurable.client.over_sql import OverSql
     from pgdurable.client.sql_performers import AsyncSql
 
-    backend = OverSql(patience.total_seconds())
-    return Client(backend, AsyncSql(backend, address, listen or address, connections))
+    over_sql = OverSql(patience.total_seconds())
+    performer = AsyncSql(over_sql, address, listen or address, connections)
+    return Client(_coded(over_sql, journal_value_codec), performer)
 
 
 def connect_sync(
@@ -108,6 +114,7 @@ def connect_sync(
     listen: str | None = None,
     connections: int = CONNECTIONS,
     patience: timedelta = PATIENCE,
+    journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
 ) -> SyncClient:
     """A blocking client: ``with pgdurable.connect_sync(address) as client:``. Threads may share it.
 
@@ -116,22 +123,29 @@ def connect_sync(
     if _is_url(address):
         from pgdurable.client.http_performers import SyncHttp
 
-        return SyncClient(_over_http(address, admin, headers, patience), SyncHttp(connections))
+        backend = _over_http(address, admin, headers, patience)
+        return SyncClient(_coded(backend, journal_value_codec), SyncHttp(connections))
     from pgdurable.client.over_sql import OverSql
     from pgdurable.client.sql_performers import SyncSql
 
-    backend = OverSql(patience.total_seconds())
-    return SyncClient(backend, SyncSql(backend, address, listen or address, connections))
+    over_sql = OverSql(patience.total_seconds())
+    performer = SyncSql(over_sql, address, listen or address, connections)
+    return SyncClient(_coded(over_sql, journal_value_codec), performer)
 
 
-def create_client(ingress: str = "http://localhost:8080", headers: Mapping[str, str] | None = None) -> Client:
+def create_client(
+    ingress: str = "http://localhost:8080",
+    headers: Mapping[str, str] | None = None,
+    journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
+) -> Client:
     """An async client, as Restate's Python SDK makes it: ``async with create_client(url) as client:``.
 
     Parameters:
         ingress: The URL of the ingress, or a connection string.
         headers: Of every request.
+        journal_value_codec: That of the application, where it has one.
     """
-    return connect(ingress, headers=headers)
+    return connect(ingress, headers=headers, journal_value_codec=journal_value_codec)
 
 
 def _is_url(address: str) -> bool:
@@ -152,3 +166,11 @@ def _beside(ingress: str) -> str:
     url = urlsplit(ingress)
     host = f"[{url.hostname}]" if url.hostname and ":" in url.hostname else url.hostname
     return f"{url.scheme}://{host}:{ADMIN_PORT}"
+
+
+def _coded(backend: Backend, codec: JournalValueCodec | JournalValueCodecProvider | None) -> Backend:
+    if codec is None:
+        return backend
+    from pgdurable.client.coded import Coded
+
+    return Coded(backend, codec)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import httpx
 
-from pgdurable.client.steps import Exchange, Pause, Response, Unanswered
+from pgdurable.client.steps import Exchange, Pause, Resolve, Response, Unanswered
 
 if TYPE_CHECKING:
     from pgdurable.client.steps import Step
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS: Final = 10.0
 NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
-HttpStep = Exchange | Pause
+HttpStep = Exchange | Pause | Resolve
 
 
 class AsyncHttp:
@@ -45,6 +45,8 @@ class AsyncHttp:
                 return _response(answer)
             case Pause(seconds):
                 await asyncio.sleep(seconds)
+            case Resolve(make):
+                return await make()
             case _:
                 assert_never(step)
 
@@ -78,6 +80,8 @@ class SyncHttp:
                 return _response(answer)
             case Pause(seconds):
                 sleep(seconds)
+            case Resolve(make):
+                return asyncio.run(make())
             case _:
                 assert_never(step)
 

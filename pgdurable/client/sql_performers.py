@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from pgdurable.client.driving import drive_async, drive_sync
 from pgdurable.client.errors import ConnectError
-from pgdurable.client.steps import Await, Fetch, Hear, Listen, Look, Pause
+from pgdurable.client.steps import Await, Fetch, Hear, Listen, Look, Pause, Resolve
 from pgdurable.client.waits import watch
 from pgdurable.store.channels import channel_of
 from pgdurable.store.ear import AsyncEar, SyncEar
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pgdurable.client")
 
-SqlStep = Fetch | Await | Pause | Listen | Hear | Look
+SqlStep = Fetch | Await | Pause | Resolve | Listen | Hear | Look
 
 
 class AsyncSql:
@@ -67,6 +67,8 @@ class AsyncSql:
                     return await asyncio.wrap_future(result)
             case Pause(seconds):
                 await asyncio.sleep(seconds)
+            case Resolve(make):
+                return await make()
             case Listen():
                 await self._ear.open()
             case Hear(seconds):
@@ -131,6 +133,8 @@ class SyncSql:
                 return result.result(seconds)
             case Pause(seconds):
                 sleep(seconds)
+            case Resolve(make):
+                return asyncio.run(make())
             case Listen() | Hear() | Look():
                 return self._attend(step)
             case _:

@@ -6,7 +6,7 @@ whoever drives the generator carries it out and sends the answer in, or throws i
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -39,6 +39,13 @@ class Pause(Step[None]):
     """Wait so many seconds."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve(Step[Any]):
+    """Await something of the user's. A blocking client does so in an event loop of its own."""
+
+    make: Callable[[], Coroutine[Any, Any, object]]
 
 
 @dataclass(frozen=True, slots=True)

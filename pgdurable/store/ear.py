@@ -1,8 +1,8 @@
 """A listening connection for programs that are not the engine, async and sync.
 
-It is the client's own, beside the pool: LISTEN belongs to a session. What is announced is only a hint, so where
-notifications do not come through (PgBouncer in transaction mode), the caller looks now and then, on this very
-connection.
+It is the client's own, beside the pool: LISTEN belongs to a session. What is announced is only a hint, so
+where notifications do not come through (PgBouncer in transaction mode), the caller looks now and then, on
+this very connection.
 """
 
 from __future__ import annotations

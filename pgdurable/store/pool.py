@@ -1,4 +1,4 @@
-"""Connections for programs that are not the engine: psycopg's pools, async and sync, for one statement at a time.
+"""Connections for programs that are not the engine: psycopg's pools, async and sync, a statement at a time.
 
 They hold nothing between statements: no prepared statement, no setting, no open transaction. So PgBouncer may
 stand in between, in transaction mode.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS: Final = 10
 OPTIONS: Final[dict[str, Any]] = {
     "autocommit": True,
-    "prepare_threshold": None,  # a prepared statement is the session's, which PgBouncer gives to somebody else
+    "prepare_threshold": None,  # a prepared statement is the session's, which PgBouncer gives to others
     "connect_timeout": CONNECT_SECONDS,
     "keepalives_idle": 10,
     "keepalives_interval": 3,
@@ -172,7 +172,7 @@ class SyncPool:
 
 
 async def async_rows(connection: object, name: str, *arguments: object) -> Rows:
-    """The rows of a statement on this connection. Raises what psycopg raises, and TypeError for what is none."""
+    """The rows of a statement on this connection. Raises what psycopg raises; TypeError where it is none."""
     if not isinstance(connection, psycopg.AsyncConnection):
         raise TypeError(f"connection is {connection!r}; give a psycopg.AsyncConnection")
     async with psycopg.AsyncRawCursor(

@@ -45,6 +45,8 @@ NAMES: Final = {
     "object": "VirtualObject",
     "workflow": "Workflow",
     "endpoint": "app",
+    "client": "create_client",
+    "client_types": "RestateClient RestateClientSendHandle HttpError",
     "handler": "handler_from_callable",
     "retry_policy": "InvocationRetryPolicy",
     "ext.pydantic": "PydanticTypeAdapter",
@@ -53,13 +55,7 @@ NAMES: Final = {
 
 ABSENT: Final = {
     "ScopedContext": "there is no flow control by scopes and limit keys",
-    "connect": "a tunnel to Restate's cloud: handlers are in the worker's own process",
-    "with_connection": "likewise",
-    "ConnectError": "likewise",
-    "HttpError": "the client",
-    "RestateClient": "the client",
-    "RestateClientSendHandle": "the client",
-    "create_client": "the client",
+    "with_connection": "a tunnel to Restate's cloud: handlers are in the worker's own process",
     "create_test_harness": "testing",
     "test_harness": "testing",
     "HarnessEnvironment": "testing",
@@ -74,6 +70,21 @@ STATE: Final = ["enable_lazy_state", "state_preload"]
 
 SIGNATURES: Final = {
     "app": "services, protocol=, identity_keys=, journal_value_codec=",
+    "create_client": "ingress=, headers=, journal_value_codec=",
+    "RestateClient.service_call": "tpe, arg, idempotency_key=, headers=",
+    "RestateClient.service_send": "tpe, arg, send_delay=, idempotency_key=, headers=",
+    "RestateClient.object_call": "tpe, key, arg, idempotency_key=, headers=",
+    "RestateClient.object_send": "tpe, key, arg, send_delay=, idempotency_key=, headers=",
+    "RestateClient.workflow_call": "tpe, key, arg, idempotency_key=, headers=",
+    "RestateClient.workflow_send": "tpe, key, arg, send_delay=, idempotency_key=, headers=",
+    "RestateClient.generic_call": (
+        "service, handler, arg, key=, idempotency_key=, headers=, scope=, limit_key="
+    ),
+    "RestateClient.generic_send": (
+        "service, handler, arg, key=, send_delay=, idempotency_key=, headers=, scope=, limit_key="
+    ),
+    "RestateClient.scope": "scope",
+    "HttpError": "status_code, message, body=",
     "gather": "*futures",
     "select": "**named",
     "as_completed": "*futures",
@@ -162,6 +173,9 @@ DIFFERENT: Final = {
     "Context.generic_call": ("scope limit_key", "there is no flow control by scopes and limit keys"),
     "Context.generic_send": ("scope limit_key", "likewise"),
     "Context.scope": ("", "likewise"),
+    "RestateClient.generic_call": ("scope limit_key", "likewise"),
+    "RestateClient.generic_send": ("scope limit_key", "likewise"),
+    "RestateClient.scope": ("", "likewise"),
 }
 """What is not as above: the arguments that are missing or have another name, and why."""
 
