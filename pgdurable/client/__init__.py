@@ -63,8 +63,6 @@ __all__ = [
 ]
 
 ADMIN_PORT: Final = 9070
-CONNECTIONS: Final = 10
-PATIENCE: Final = timedelta(seconds=10)
 
 
 def connect(
@@ -73,25 +71,24 @@ def connect(
     admin: str | None = None,
     headers: Mapping[str, str] | None = None,
     listen: str | None = None,
-    connections: int = CONNECTIONS,
-    patience: timedelta = PATIENCE,
+    connections: int = 10,
+    patience: timedelta = timedelta(seconds=10),
     journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
 ) -> Client:
     """An async client: ``async with pgdurable.connect(address) as client:``.
 
-    Parameters:
-        address: A connection string of PostgreSQL, as libpq takes it, or the URL of an ingress,
-            ``http://localhost:8080``. What can be done is the same, but for sends within a transaction.
-        admin: With a URL: that of the admin API, for what the ingress has not. By default the same host on
-            port 9070.
-        headers: With a URL: headers of every request, for example of a proxy that wants a token.
-        listen: With a connection string behind PgBouncer: one that leads to PostgreSQL itself, for the one
-            connection that is told of results. Without it they are looked up every second.
-        connections: With a connection string: how many are open at most. None is held while anybody waits.
-            With a URL: how many idle ones are kept.
-        patience: For how long a server that went away is waited for, where what was asked may safely be asked
-            again.
-        journal_value_codec: That of the application, where it has one.
+    ``address`` is a connection string of PostgreSQL, as libpq takes it, or the URL of an ingress like
+    ``http://localhost:8080``. What can be done is the same, but for sends within a transaction.
+    ``journal_value_codec`` is that of the application, where it has one. For ``patience`` a server that went
+    away is waited for, where what was asked may safely be asked again.
+
+    With a connection string, at most so many ``connections`` are open, and none is held while anybody waits.
+    One more is told of results; behind PgBouncer, ``listen`` is a connection string for it that leads to
+    PostgreSQL itself. Without that, results are looked up every second.
+
+    With a URL, ``admin`` is that of the admin API, for what the ingress has not: by default port 9070 of the
+    same host. ``headers`` go with every request, for example for a proxy that wants a token. So many idle
+    ``connections`` are kept.
     """
     if _is_url(address):
         from pgdurable.client.http_performers import AsyncHttp
@@ -112,8 +109,8 @@ def connect_sync(
     admin: str | None = None,
     headers: Mapping[str, str] | None = None,
     listen: str | None = None,
-    connections: int = CONNECTIONS,
-    patience: timedelta = PATIENCE,
+    connections: int = 10,
+    patience: timedelta = timedelta(seconds=10),
     journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
 ) -> SyncClient:
     """A blocking client: ``with pgdurable.connect_sync(address) as client:``. Threads may share it.
@@ -140,10 +137,8 @@ def create_client(
 ) -> Client:
     """An async client, as Restate's Python SDK makes it: ``async with create_client(url) as client:``.
 
-    Parameters:
-        ingress: The URL of the ingress, or a connection string.
-        headers: Of every request.
-        journal_value_codec: That of the application, where it has one.
+    ``ingress`` is its URL, or a connection string. ``headers`` go with every request. ``journal_value_codec``
+    is that of the application, where it has one.
     """
     return connect(ingress, headers=headers, journal_value_codec=journal_value_codec)
 

@@ -90,18 +90,11 @@ class Client:
     ) -> Any:
         """Call a handler of a service and wait for its result.
 
-        Parameters:
-            tpe: The handler: the decorated function itself.
-            arg: Its argument; None where it takes none.
-            idempotency_key: The same key twice is the same invocation, with one result.
-            headers: For ``ctx.request().headers``.
-            timeout: How long to wait.
-
-        Raises:
-            TerminalError: The invocation failed for good.
-            HttpError: It was refused: no such handler (404).
-            TimeoutError: It has not completed within ``timeout``. It goes on.
-            ConnectError: Nobody answered.
+        ``tpe`` is the handler, the decorated function itself, and ``arg`` its argument, None where it takes
+        none. The same ``idempotency_key`` twice is the same invocation, with one result. ``headers`` reach
+        the handler as ``ctx.request().headers``. Raises TerminalError if the invocation failed for good,
+        HttpError if it was refused (404: there is no such handler), ConnectError if nobody answers, and
+        TimeoutError after ``timeout``: the invocation goes on then.
         """
         handler = target_of(tpe, keyed=False)
         invocation = of_handler(handler, None, arg, idempotency_key, headers)
@@ -139,20 +132,12 @@ class Client:
         *,
         connection: psycopg.AsyncConnection[Any] | None = None,
     ) -> ClientSendHandle[Any]:
-        """Start a handler of a service and go on.
+        """Start a handler of a service and go on. It is durable when this returns.
 
-        Parameters:
-            tpe: The handler: the decorated function itself.
-            arg: Its argument; None where it takes none.
-            send_delay: How long it waits before it starts. It survives everything meanwhile.
-            idempotency_key: The same key twice is the same invocation.
-            headers: For ``ctx.request().headers``.
-            connection: A psycopg connection of yours. The invocation is a part of its transaction, committed
-                or rolled back with everything else. Only of a client of a database.
-
-        Raises:
-            HttpError: It was refused: no such handler (404).
-            ConnectError: Nobody answered.
+        ``tpe``, ``arg``, ``idempotency_key`` and ``headers`` are as of `service_call`. ``send_delay`` is how
+        long it waits before it starts, whatever happens meanwhile. With ``connection``, a psycopg connection
+        of yours, it is a part of your transaction: committed or rolled back with everything else in it. That
+        takes a client of a database. Raises HttpError if it was refused, and ConnectError if nobody answers.
         """
         handler = target_of(tpe, keyed=False)
         invocation = of_handler(handler, None, arg, idempotency_key, headers, send_delay)
@@ -190,10 +175,9 @@ class Client:
         *,
         timeout: timedelta | None = None,
     ) -> Any:
-        """Call a handler of a virtual object, or of a workflow, and wait for its result. As `service_call`.
+        """Call a handler of the virtual object or workflow ``key`` and wait for its result.
 
-        Raises:
-            TerminalError: The invocation failed for good; of a workflow that ran before, 409.
+        A workflow that was run before is a TerminalError (409). The rest is as of `service_call`.
         """
         handler = target_of(tpe, keyed=True)
         invocation = of_handler(handler, key, arg, idempotency_key, headers)
@@ -234,13 +218,19 @@ class Client:
         *,
         connection: psycopg.AsyncConnection[Any] | None = None,
     ) -> ClientSendHandle[Any]:
-        """Start a handler of a virtual object, or of a workflow, and go on. As `service_send`."""
+        """Start a handler of the virtual object or workflow ``key`` and go on.
+
+        What is sent to one key is handled in the order in which it was sent; what is a part of a transaction
+        comes when that is committed. The rest is as of `service_send`.
+        """
         handler = target_of(tpe, keyed=True)
         invocation = of_handler(handler, key, arg, idempotency_key, headers, send_delay)
         return await self._send(invocation, handler.output.serde, connection)
 
     workflow_call = object_call
+    """The same, by the name that Restate has for workflows."""
     workflow_send = object_send
+    """Likewise."""
 
     async def generic_call(
         self,
@@ -253,9 +243,9 @@ class Client:
         *,
         timeout: timedelta | None = None,
     ) -> bytes:
-        """Call a handler by name, bytes in and bytes out. As `service_call`.
+        """Call a handler by name, bytes in and bytes out.
 
-        The bytes are JSON unless a header ``content-type`` says otherwise.
+        They are JSON unless a header ``content-type`` says otherwise. The rest is as of `service_call`.
         """
         invocation = of_names(service, handler, key, arg, idempotency_key, headers)
         return await self.run(self.backend.call(invocation, seconds_of(timeout)))
@@ -272,7 +262,7 @@ class Client:
         *,
         connection: psycopg.AsyncConnection[Any] | None = None,
     ) -> ClientSendHandle[bytes]:
-        """Start a handler by name. As `service_send`."""
+        """Start a handler by name. The rest is as of `generic_call` and `service_send`."""
         invocation = of_names(service, handler, key, arg, idempotency_key, headers, send_delay)
         return await self._send(invocation, BYTES, connection)
 
@@ -281,13 +271,9 @@ class Client:
     def invocation(
         self, invocation_id: str, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None
     ) -> InvocationHandle[T]:
-        """The invocation with this id, ``inv_1...``. Nobody is asked whether it exists.
+        """The invocation with this id, ``inv_1...``, which returns a ``type_hint``.
 
-        Parameters:
-            type_hint: What its handler returns.
-
-        Raises:
-            HttpError: The id is mistyped (400).
+        Nobody is asked whether it exists. Raises HttpError (400) for what is no such id.
         """
         read_id(invocation_id)
         return InvocationHandle(self, invocation_id, resolve(serde, type_hint))
@@ -303,10 +289,9 @@ class Client:
     def invocation_of(
         self, tpe: Any, key: str | None = None, idempotency_key: str | None = None
     ) -> InvocationHandle[Any]:
-        """The run of a workflow by its key, or another invocation by its idempotency key.
+        """The run of a workflow by its ``key``, or another invocation by its ``idempotency_key``.
 
-        Raises:
-            TypeError: These arguments do not name one.
+        Nobody is asked whether it exists. Raises TypeError where these do not name one.
         """
         handler, id = named(tpe, key, idempotency_key)
         return InvocationHandle(self, id, handler.output.serde)
@@ -329,27 +314,21 @@ class Client:
     async def resolve_awakeable(self, name: str, value: T, serde: Serde[T] = DEFAULT) -> None:
         """Resolve the awakeable with the id ``name``, ``sign_1...``: the handler that waits for it goes on.
 
-        Raises:
-            HttpError: There is no such invocation (404), or the id is mistyped (400).
+        Raises HttpError where there is no such invocation (404), or the id is mistyped (400).
         """
         await self.run(self.backend.complete_awakeable(name, serde.serialize(value)))
 
     async def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
         """Fail the awakeable with the id ``name``: the handler that waits for it gets a TerminalError.
 
-        Raises:
-            HttpError: There is no such invocation (404), or the id is mistyped (400).
+        Raises HttpError where there is no such invocation (404), or the id is mistyped (400).
         """
         await self.run(self.backend.complete_awakeable(name, Failure(failure_code, failure_message)))
 
     # -- its life ------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Connect. Done by ``async with``, and by the first operation.
-
-        Raises:
-            ConnectError: The database cannot be reached.
-        """
+        """Connect. ``async with`` does so, or the first operation. Raises ConnectError if nobody answers."""
         async with self._opening:
             if self._closed:
                 raise UsageError("this client is closed")
@@ -358,7 +337,7 @@ class Client:
                 self._open = True
 
     async def close(self) -> None:
-        """Close all connections. Done by ``async with``. Whoever still waits gets a ConnectError."""
+        """Close all connections, as ``async with`` does. Whoever still waits gets a ConnectError."""
         if not self._closed:
             self._closed = True
             self._open = False

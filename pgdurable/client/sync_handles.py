@@ -58,10 +58,8 @@ class SyncInvocationHandle(Generic[O]):
     def attach(self, timeout: timedelta | None = None) -> O:
         """Wait for the result.
 
-        Raises:
-            TerminalError: The invocation failed for good.
-            TimeoutError: It has not completed within ``timeout``. It goes on.
-            HttpError: There is no such invocation (404).
+        Raises TerminalError if the invocation failed for good, HttpError (404) if there is none, and
+        TimeoutError after ``timeout``: the invocation goes on then.
         """
         steps = self._client.backend.attach(self._id, seconds_of(timeout))
         return cast(O, self._serde.deserialize(self._client.run(steps)))
@@ -69,9 +67,7 @@ class SyncInvocationHandle(Generic[O]):
     def output(self) -> O | None:
         """The result if the invocation has completed, else None.
 
-        Raises:
-            TerminalError: The invocation failed for good.
-            HttpError: There is no such invocation (404).
+        Raises TerminalError if the invocation failed for good, and HttpError (404) if there is none.
         """
         body = self._client.run(self._client.backend.output(self._id))
         return None if body is None else self._serde.deserialize(body)
@@ -79,48 +75,43 @@ class SyncInvocationHandle(Generic[O]):
     def cancel(self) -> None:
         """Ask it to stop: what its handler waits for raises, so that it can compensate and end.
 
-        Raises:
-            HttpError: There is no such invocation (404), or it has completed (409).
+        Raises HttpError where there is no such invocation (404), or it has completed (409).
         """
         self._control("cancel")
 
     def kill(self) -> None:
         """End it and the calls that it waits for at once, without compensation.
 
-        Raises:
-            HttpError: There is no such invocation (404), or it has completed (409).
+        Raises HttpError where there is no such invocation (404), or it has completed (409).
         """
         self._control("kill")
 
     def pause(self) -> None:
         """Stop it where it is, until it is resumed.
 
-        Raises:
-            HttpError: There is no such invocation (404), or it is not running (409).
+        Raises HttpError where there is no such invocation (404), or it is not running (409).
         """
         self._control("pause")
 
     def resume(self) -> None:
         """Run it now: a paused one, or one that waits for its next attempt.
 
-        Raises:
-            HttpError: There is no such invocation (404), it has not begun (425) or has completed (409).
+        Raises HttpError where there is no such invocation (404), it has not begun (425) or has completed
+        (409).
         """
         self._control("resume")
 
     def purge(self) -> None:
         """Forget a completed invocation: result, journal, and idempotency or workflow key.
 
-        Raises:
-            HttpError: There is no such invocation (404), or it has not completed (409).
+        Raises HttpError where there is no such invocation (404), or it has not completed (409).
         """
         self._control("purge")
 
     def purge_journal(self) -> None:
         """Forget the journal of a completed invocation. Its result is kept.
 
-        Raises:
-            HttpError: There is no such invocation (404), or it has not completed (409).
+        Raises HttpError where there is no such invocation (404), or it has not completed (409).
         """
         self._control("purge_journal")
 
@@ -150,27 +141,18 @@ class SyncPromiseHandle(Generic[T]):
         self._serde = serde
 
     def peek(self) -> T | None:
-        """Its value, None while it has none.
-
-        Raises:
-            TerminalError: It was rejected.
-        """
+        """Its value, None while it has none. Raises TerminalError if it was rejected."""
         body = self._client.run(self._client.backend.promise(*self._place))
         return None if body is None else self._serde.deserialize(body)
 
     def resolve(self, value: T) -> None:
-        """Give it a value: who waits for it goes on.
-
-        Raises:
-            HttpError: It was completed before (409).
-        """
+        """Give it a value: who waits for it goes on. Raises HttpError (409) if it was completed before."""
         self._complete(self._serde.serialize(value))
 
     def reject(self, message: str, code: int = 500) -> None:
         """Fail it: who waits for it gets a TerminalError with this message and code.
 
-        Raises:
-            HttpError: It was completed before (409).
+        Raises HttpError (409) if it was completed before.
         """
         self._complete(Failure(code, message))
 
@@ -218,10 +200,9 @@ class SyncStateHandle:
         self._change(StateChange({}, replace=True))
 
     def replace(self, values: Mapping[str, T], version: str | None = None, serde: Serde[T] = DEFAULT) -> None:
-        """Make these all the values that there are.
+        """Make these all the values that there are; with a ``version``, only if the state is still that one.
 
-        Parameters:
-            version: Only if the state is still this one; else HttpError (409).
+        Raises HttpError (409) if it is not, too.
         """
         written = {name: serde.serialize(value) for name, value in values.items()}
         self._change(StateChange({**written}, replace=True, version=version))

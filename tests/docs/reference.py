@@ -23,15 +23,20 @@ FOLDER: Final = ROOT / "docs/reference/python"
 SOURCES: Final = (".", "sdk")
 WIDTH: Final = 100
 INTERNAL: Final = {
+    "Client.backend",
+    "Client.run",
     "InvocationRetryPolicy.over",
     "RunOptions.delay",
     "RunOptions.exhausted",
+    "SyncClient.backend",
+    "SyncClient.run",
     "_Definition.manifest",
 }
 """Members of public classes that are for the engine."""
 
 CONSTRUCTED: Final = {
     "App",
+    "HttpError",
     "RetryableError",
     "Service",
     "TerminalError",
@@ -108,6 +113,34 @@ PAGES: Final = {
             "pgdurable.SyncSendHandle",
         ),
     ),
+    "client": Page(
+        "Clients",
+        "Programs that invoke handlers from outside: over the database itself, or over HTTP.",
+        (
+            "pgdurable.connect",
+            "pgdurable.create_client",
+            "pgdurable.Client",
+            "pgdurable.InvocationHandle",
+            "pgdurable.ClientSendHandle",
+            "pgdurable.PromiseHandle",
+            "pgdurable.StateHandle",
+            "pgdurable.HttpError",
+            "pgdurable.InvocationFailed",
+            "pgdurable.ConnectError",
+        ),
+    ),
+    "client_sync": Page(
+        "Blocking clients",
+        "The same without `await`, for programs without an event loop. May be used from several threads.",
+        (
+            "pgdurable.connect_sync",
+            "pgdurable.SyncClient",
+            "pgdurable.SyncInvocationHandle",
+            "pgdurable.SyncClientSendHandle",
+            "pgdurable.SyncPromiseHandle",
+            "pgdurable.SyncStateHandle",
+        ),
+    ),
     "errors": Page(
         "Errors",
         "What handlers raise and catch, and what passes through them.",
@@ -132,6 +165,8 @@ PAGES: Final = {
 }
 
 ALIASES: Final = {
+    "RestateClient": "Client",
+    "RestateClientSendHandle": "ClientSendHandle",
     "RestateDurableCallFuture": "CallFuture",
     "RestateDurableFuture": "DurableFuture",
     "RestateDurableSleepFuture": "SleepFuture",
