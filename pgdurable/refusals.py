@@ -56,6 +56,10 @@ def key_given(service: str) -> Refusal:
     return Refusal(400, f"{service} is a plain service, it has no keys")
 
 
+def not_encoded(service: str) -> Refusal:
+    return Refusal(415, f"the values of {service} are encoded: give the client its app's journal_value_codec")
+
+
 def bad_awakeable(awakeable_id: str, reason: object) -> Refusal:
     return Refusal(400, f"bad awakeable id '{awakeable_id}': {reason}")
 

@@ -93,12 +93,12 @@ def connect(
     if _is_url(address):
         from pgdurable.client.http_performers import AsyncHttp
 
-        backend = _over_http(address, admin, headers, patience)
+        backend = _over_http(address, admin, headers, patience, encodes=journal_value_codec is not None)
         return Client(_coded(backend, journal_value_codec), AsyncHttp(connections))
     from pgdurable.client.over_sql import OverSql
     from pgdurable.client.sql_performers import AsyncSql
 
-    over_sql = OverSql(patience.total_seconds())
+    over_sql = OverSql(patience.total_seconds(), encodes=journal_value_codec is not None)
     performer = AsyncSql(over_sql, address, listen or address, connections)
     return Client(_coded(over_sql, journal_value_codec), performer)
 
@@ -120,12 +120,12 @@ def connect_sync(
     if _is_url(address):
         from pgdurable.client.http_performers import SyncHttp
 
-        backend = _over_http(address, admin, headers, patience)
+        backend = _over_http(address, admin, headers, patience, encodes=journal_value_codec is not None)
         return SyncClient(_coded(backend, journal_value_codec), SyncHttp(connections))
     from pgdurable.client.over_sql import OverSql
     from pgdurable.client.sql_performers import SyncSql
 
-    over_sql = OverSql(patience.total_seconds())
+    over_sql = OverSql(patience.total_seconds(), encodes=journal_value_codec is not None)
     performer = SyncSql(over_sql, address, listen or address, connections)
     return SyncClient(_coded(over_sql, journal_value_codec), performer)
 
@@ -148,12 +148,20 @@ def _is_url(address: str) -> bool:
 
 
 def _over_http(
-    ingress: str, admin: str | None, headers: Mapping[str, str] | None, patience: timedelta
+    ingress: str,
+    admin: str | None,
+    headers: Mapping[str, str] | None,
+    patience: timedelta,
+    *,
+    encodes: bool,
 ) -> OverHttp:
     from pgdurable.client.invocation import lowered
     from pgdurable.client.over_http import OverHttp
 
-    return OverHttp(ingress, admin or _beside(ingress), lowered(headers), patience.total_seconds())
+    kept = lowered(headers)
+    if encodes:
+        kept["x-pgdurable-encoded"] = "true"  # so the ingress leaves values as they are
+    return OverHttp(ingress, admin or _beside(ingress), kept, patience.total_seconds())
 
 
 def _beside(ingress: str) -> str:

@@ -38,12 +38,15 @@ REPEATABLE: Final = frozenset({"cancel", "pause", "resume"})
 
 
 class OverSql:
-    """Implements `Backend`. ``patience`` is for how many seconds a database that went away is waited for."""
+    """Implements `Backend`. ``patience`` is for how many seconds a database that went away is waited for.
+    ``encodes``: values pass through a codec, see `coded`.
+    """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, *, encodes: bool = False) -> None:
         self.id = uuid4()
         self.waits = Waits()
         self.patience = patience
+        self._encodes = encodes
         self._targets: dict[tuple[str, str], Target] = {}
         self._read = -DEFINITIONS_SECONDS
 
@@ -171,6 +174,8 @@ class OverSql:
             raise refused(refusals.key_given(target.service))
         if target.runs_workflow and invocation.idempotency_key is not None:
             raise refused(refusals.idempotency_key_on_workflow())
+        if target.manifest.encoded and invocation.input and not self._encodes:
+            raise refused(refusals.not_encoded(target.service))
         headers = invocation.headers
         if invocation.content_type is not None:
             headers = {**headers, "content-type": invocation.content_type}

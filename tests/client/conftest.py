@@ -45,13 +45,19 @@ def nursery() -> Iterator[Nursery]:
 
 
 async def begin(
-    nursery: Nursery, folder: Path, dsn: str, port: int | None = None, *, mute: bool = False
+    nursery: Nursery,
+    folder: Path,
+    dsn: str,
+    port: int | None = None,
+    *,
+    app: Path | str = APP,
+    mute: bool = False,
 ) -> Running:
     port, admin = port or free_port(), free_port()
     process = nursery.begin(
         folder,
         dsn,
-        app=str(APP),
+        app=str(app),
         port=port,
         admin=admin,
         mute=mute,
