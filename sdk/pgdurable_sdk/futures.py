@@ -274,6 +274,14 @@ def foreign() -> UsageError:
     )
 
 
+def in_step() -> UsageError:
+    return UsageError(
+        "the context cannot be used inside ctx.run: a step is journaled as one result, nothing in it "
+        "can be journaled by itself. Use the context before or after, and pass plain values in; "
+        "and let only one task of a handler use it"
+    )
+
+
 class _Failure(msgspec.Struct):
     message: str = "failed"
     code: int = 500

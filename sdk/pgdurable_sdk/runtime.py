@@ -32,7 +32,7 @@ from pgdurable_sdk.exceptions import (
     UnknownTarget,
     UsageError,
 )
-from pgdurable_sdk.futures import CURRENT, SleepFuture, foreign
+from pgdurable_sdk.futures import CURRENT, SleepFuture, foreign, in_step
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Node, settled, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
@@ -203,11 +203,7 @@ class Execution:
         if self._stopped is not None:
             raise self._stopped
         if self.steps.in_line is not None or IN_STEP.get():
-            raise UsageError(
-                "the context cannot be used inside ctx.run: a step is journaled as one result, nothing in it "
-                "can be journaled by itself. Use the context before or after, and pass plain values in; "
-                "and let only one task of a handler use it"
-            )
+            raise in_step()
         if CURRENT.get() is not self:
             raise foreign()
 

@@ -7,13 +7,13 @@ writes the handler as ``async def``.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from pgdurable_sdk.run import DEFAULTS, RunOptions
 from pgdurable_sdk.serde import DEFAULT, Serde
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from datetime import timedelta
     from random import Random
     from uuid import UUID
@@ -33,6 +33,7 @@ else:
     T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
+P = ParamSpec("P")
 
 
 class SyncFuture(Generic[T]):
@@ -126,6 +127,18 @@ class SyncContext:
         now: float = self._bridge.call(self._context.time)
         return now
 
+    @overload
+    def run(
+        self,
+        name: str,
+        action: Callable[..., Coroutine[Any, Any, T]],
+        serde: Serde[T] = DEFAULT,
+        max_attempts: int | None = None,
+        max_retry_duration: timedelta | None = None,
+        type_hint: Any = None,
+        args: tuple[Any, ...] | None = None,
+    ) -> T: ...
+    @overload
     def run(
         self,
         name: str,
@@ -135,40 +148,79 @@ class SyncContext:
         max_retry_duration: timedelta | None = None,
         type_hint: Any = None,
         args: tuple[Any, ...] | None = None,
-    ) -> T:
+    ) -> T: ...
+    def run(
+        self,
+        name: str,
+        action: Callable[..., Any],
+        serde: Serde[Any] = DEFAULT,
+        max_attempts: int | None = None,
+        max_retry_duration: timedelta | None = None,
+        type_hint: Any = None,
+        args: tuple[Any, ...] | None = None,
+    ) -> Any:
         """Execute something that must not happen again, and journal its result."""
-        result: T = self._bridge.call(
+        return self._bridge.call(
             lambda: self._context.run(name, action, serde, max_attempts, max_retry_duration, type_hint, args)
         )
-        return result
 
+    @overload
     def run_typed(
         self,
         name: str,
-        action: Callable[..., T],
+        action: Callable[P, Coroutine[Any, Any, T]],
         options: RunOptions[T] = DEFAULTS,
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T: ...
+    @overload
+    def run_typed(
+        self,
+        name: str,
+        action: Callable[P, T],
+        options: RunOptions[T] = DEFAULTS,
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T: ...
+    def run_typed(
+        self,
+        name: str,
+        action: Callable[..., Any],
+        options: RunOptions[Any] = DEFAULTS,
         /,
         *args: Any,
         **kwargs: Any,
-    ) -> T:
+    ) -> Any:
         """Execute something that must not happen again, and journal its result."""
-        result: T = self._bridge.call(lambda: self._context.run_typed(name, action, options, *args, **kwargs))
-        return result
+        return self._bridge.call(lambda: self._context.run_typed(name, action, options, *args, **kwargs))
 
     def sleep(self, delta: timedelta, name: str | None = None) -> None:
         """A timer that outlives the process."""
         self._bridge.call(lambda: self._context.sleep(delta, name))
 
+    @overload
     def service_call(
         self,
-        tpe: AsyncHandler[I, O] | SyncHandler[I, O],
+        tpe: AsyncHandler[I, O],
         arg: I,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
-    ) -> O:
+    ) -> O: ...
+    @overload
+    def service_call(
+        self,
+        tpe: SyncHandler[I, O],
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> O: ...
+    def service_call(
+        self, tpe: Any, arg: Any, idempotency_key: str | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
         """Call a handler of a service."""
-        result: O = self._bridge.call(lambda: self._context.service_call(tpe, arg, idempotency_key, headers))
-        return result
+        return self._bridge.call(lambda: self._context.service_call(tpe, arg, idempotency_key, headers))
 
     def service_send(
         self,
@@ -181,19 +233,34 @@ class SyncContext:
         """Start a handler of a service, after ``send_delay`` if any, and go on."""
         return self._sent(lambda: self._context.service_send(tpe, arg, send_delay, idempotency_key, headers))
 
+    @overload
     def object_call(
         self,
-        tpe: AsyncHandler[I, O] | SyncHandler[I, O],
+        tpe: AsyncHandler[I, O],
         key: str,
         arg: I,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
-    ) -> O:
+    ) -> O: ...
+    @overload
+    def object_call(
+        self,
+        tpe: SyncHandler[I, O],
+        key: str,
+        arg: I,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> O: ...
+    def object_call(
+        self,
+        tpe: Any,
+        key: str,
+        arg: Any,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
         """Call a handler of the virtual object or workflow ``key``."""
-        result: O = self._bridge.call(
-            lambda: self._context.object_call(tpe, key, arg, idempotency_key, headers)
-        )
-        return result
+        return self._bridge.call(lambda: self._context.object_call(tpe, key, arg, idempotency_key, headers))
 
     def object_send(
         self,

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdurable_sdk.exceptions import AttemptLost, SdkInternalBaseException
+from pgdurable_sdk.futures import in_step
 from pgdurable_sdk.sync import CURRENT_SYNC, SyncContext
 
 if TYPE_CHECKING:
@@ -32,13 +33,23 @@ class Bridge:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._requests: asyncio.Queue[_Operation | None] = asyncio.Queue()
+        self._turn = threading.Lock()
         self._closed = False
 
     def call(self, operation: Callable[[], Any]) -> Any:
-        """In the thread: have this done by the task, and wait for what comes of it."""
-        done: Future[Any] = Future()
-        self._loop.call_soon_threadsafe(self._take, operation, done)
-        return done.result()
+        """In the thread: have this done by the task, and wait for what comes of it.
+
+        Raises UsageError in any other thread, that of a step say: the task would come to it only when it is
+        done with what the handler waits for, which is that step.
+        """
+        if not self._turn.acquire(blocking=False):
+            raise in_step()
+        try:
+            done: Future[Any] = Future()
+            self._loop.call_soon_threadsafe(self._take, operation, done)
+            return done.result()
+        finally:
+            self._turn.release()
 
     def end(self) -> None:
         """In the thread: it is done."""

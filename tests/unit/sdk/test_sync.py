@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pgdurable_sdk import Service, SyncContext, TerminalError, VirtualObject, Workflow
+from pgdurable_sdk import Service, SyncContext, TerminalError, UsageError, VirtualObject, Workflow
 from pgdurable_sdk.journal.entries import EntryType
 from pgdurable_sdk.runtime import Failed, Suspended
 from tests.unit.sdk.world import World, failed, returned
@@ -129,3 +129,26 @@ async def test_a_thread_is_released_when_the_process_ends() -> None:
         await asyncio.sleep(0.005)
         names = [thread.name for thread in threading.enumerate()]
     pytest.fail("the thread still waits")
+
+
+@service.handler()
+def too_much_in_a_step(ctx: SyncContext) -> list[str]:
+    def inside() -> str:
+        try:
+            ctx.sleep(timedelta(seconds=1))
+        except UsageError as error:
+            return str(error)
+        return "it slept"
+
+    async def inside_the_loop() -> str:
+        return inside()
+
+    in_a_thread: str = ctx.run_typed("thread", inside)
+    in_the_loop: str = ctx.run("loop", inside_the_loop)
+    return [in_a_thread, in_the_loop]
+
+
+async def test_its_context_is_not_for_steps() -> None:
+    """It says so at once; to wait for the handler's turn would be to wait for the step itself."""
+    ending = await World(too_much_in_a_step).finish()
+    assert str(ending).count("the context cannot be used inside ctx.run") == 2
