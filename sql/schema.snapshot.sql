@@ -427,6 +427,7 @@ create function pgdurable_engine.deliver(p_notices pgdurable_engine.notice[], p_
 create function pgdurable_engine.derived_id(p_kind text, p_service text, p_key text, p_handler text DEFAULT NULL::text, p_idempotency_key text DEFAULT NULL::text) returns uuid language sql immutable;
 create function pgdurable_engine.digest_part(p_part text) returns bytea language sql immutable;
 create function pgdurable_engine.drop_timers(p_ids uuid[]) returns void language plpgsql volatile;
+create function pgdurable_engine.drop_waits(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.end_worker(p_worker uuid, p_heartbeat timestamp with time zone DEFAULT NULL::timestamp with time zone) returns pgdurable_engine.hint[] language plpgsql volatile;
 create function pgdurable_engine.enter_worker(p_worker uuid) returns void language plpgsql volatile;
 create function pgdurable_engine.entry_type(p_type smallint) returns text language sql immutable strict;

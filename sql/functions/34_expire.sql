@@ -11,6 +11,7 @@ begin
         return 0;
     end if;
     perform pgdurable_engine.drop_timers(p_ids);
+    perform pgdurable_engine.drop_waits(p_ids);
     delete from pgdurable_engine.journal j where j.id = any (p_ids);
     delete from pgdurable_engine.notification n where n.id = any (p_ids);
     delete from pgdurable_engine.event e where e.id = any (p_ids);
@@ -43,6 +44,7 @@ begin
         return;
     end if;
     perform pgdurable_engine.drop_timers(p_ids);
+    perform pgdurable_engine.drop_waits(p_ids);
     delete from pgdurable_engine.journal j
     where j.id = any (p_ids)
         and j.index < (select max(x.index) from pgdurable_engine.journal x where x.id = j.id);
@@ -61,4 +63,32 @@ begin
     delete from pgdurable_engine.timer t using pgdurable_engine.invocation i
     where i.id = any (p_ids) and i.start_at is not null
         and t.fire_at = any (array[i.start_at]) and t.id = i.id and t.index = 0;
+end $$;
+
+-- What nobody waits for any more, whoever it comes from: likewise, it would be told to the next life of a derived id. It
+-- was killed, or returned before what it had called, attached to or been promised came.
+create or replace function pgdurable_engine.drop_waits(p_ids uuid[]) returns void
+language plpgsql
+as $$
+declare
+    v_derived uuid[] := array(
+        select i.id from pgdurable_engine.invocation i
+        where i.id = any (p_ids) and (i.idempotency_key is not null or i.handler_type = 'workflow')
+    );
+begin
+    if cardinality(v_derived) = 0 then
+        return;
+    end if;
+    update pgdurable_engine.invocation i set caller_index = null
+    from (
+        select j.id, j.index, j.target_id from pgdurable_engine.journal j
+        where j.id = any (v_derived) and j.type = 1037
+        order by j.target_id
+    ) c
+    where i.id = any (array[c.target_id]) and i.caller_id = c.id and i.caller_index = c.index and i.status <> 'completed';
+    delete from pgdurable_engine.waiter w using pgdurable_engine.journal j
+    where j.id = any (v_derived) and j.type in (1037, 1042) and w.id = any (array[j.target_id]) and w.waiter_id = j.id;
+    delete from pgdurable_engine.promise_waiter p using pgdurable_engine.journal j, pgdurable_engine.invocation i
+    where j.id = any (v_derived) and j.type = 1033 and i.id = any (array[j.id])
+        and p.service = any (array[i.service]) and p.key = i.key and p.name = j.name and p.id = j.id;
 end $$;
