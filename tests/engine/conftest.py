@@ -13,13 +13,13 @@ import pytest
 from tests.engine.clients import Client
 from tests.engine.database import Database
 from tests.engine.ledger import Ledger
-from tests.engine.processes import Nursery, Process
 from tests.fixtures.postgres import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.engine.processes import Nursery, Process
     from tests.fixtures.postgres import Server
 
 
@@ -82,12 +82,6 @@ class Engine:
 
     def logs(self) -> str:
         return "\n".join(f"--- process {process.pid}\n{process.log[-20000:]}" for process in self.processes)
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
 
 
 @pytest.fixture

@@ -111,14 +111,16 @@ class Nursery:
         ledger: Path,
         settings: dict[str, Any],
     ) -> Process:
-        """A new process; not ready yet. ``port`` and ``admin`` are of its HTTP. ``mute``: it sends no
-        notifications, as if all were lost. ``heartless``: it believes that its lease is renewed, and nobody
-        else does.
+        """A new process; not ready yet. ``app`` is a file in apps/, or ``module:name``; ``port`` and ``admin``
+        are of its HTTP.
+
+        ``mute``: it sends no notifications, as if all were lost. ``heartless``: it believes that its lease is
+        renewed, and nobody else does.
         """
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
             "dsn": dsn,
-            "app": str(APPS / app) if app else None,
+            "app": app if app is None or ":" in app else str(APPS / app),
             "port": port,
             "admin": admin,
             "mute": mute,

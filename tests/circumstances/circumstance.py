@@ -1,0 +1,18 @@
+"""The circumstances that every program has to live with."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Circumstance(Enum):
+    """What a program has to live with."""
+
+    FIRST_RUN = "first run"
+    """One process does it all, and has patience with whoever waits."""
+    REPLAY = "replay"
+    """The same, but whoever waits is suspended at once and replayed."""
+    CRASH = "crash"
+    """The worker is killed, and another one goes on."""
+    APART = "apart"
+    """Callers, targets and the ingress are three processes."""

@@ -1,0 +1,31 @@
+"""The programs, by concept."""
+
+from tests.circumstances.programs import (
+    awakeables,
+    calls,
+    cancelling,
+    combinators,
+    killing,
+    sends,
+    signals,
+    situations,
+    state,
+    steps,
+    sync,
+    workflows,
+)
+
+ALL = [
+    steps,
+    state,
+    awakeables,
+    signals,
+    calls,
+    sends,
+    workflows,
+    combinators,
+    sync,
+    cancelling,
+    killing,
+    situations,
+]
