@@ -111,9 +111,9 @@ class Nursery:
         ledger: Path,
         settings: dict[str, Any],
     ) -> Process:
-        """A new process; not ready yet. ``app`` is a file in apps/, or ``module:name``; ``port`` and ``admin``
-        are of its HTTP.
+        """A new process; not ready yet.
 
+        ``app`` is a file in apps/, or ``module:name``. ``port`` and ``admin`` are of its HTTP.
         ``mute``: it sends no notifications, as if all were lost. ``heartless``: it believes that its lease is
         renewed, and nobody else does.
         """
