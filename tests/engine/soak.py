@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 LEASE = 1.5
 SETTINGS = {"lease": LEASE, "reap": 0.3, "drain": 0.5}
+PATIENCE = (0.0, 0.02, 60.0)  # seconds for which a worker keeps what waits
 WORKERS = 3
 ROUND_SECONDS = 6.0
 HEAL_SECONDS = 40.0
@@ -63,7 +64,9 @@ class Soak:
         self.frozen: list[tuple[Process, list[UUID]]] = []
 
     async def start(self) -> None:
-        self.workers = await self.engine.workers(WORKERS, "fuzz.py", **SETTINGS)
+        self._add_worker()
+        for worker in self.workers:
+            await worker.ready()
         self.client = await self.engine.client(submit_patience=60.0)
 
     async def round(self, number: int) -> None:
@@ -171,7 +174,9 @@ class Soak:
 
     def _add_worker(self) -> None:
         while len(self.workers) < WORKERS:
-            self.workers.append(self.engine.begin("fuzz.py", settings=SETTINGS))
+            patience = self.random.choice(PATIENCE)
+            settings = SETTINGS | {"inactivity_timeout": patience}
+            self.workers.append(self.engine.begin("fuzz.py", settings=settings))
 
 
 def say(text: str) -> None:

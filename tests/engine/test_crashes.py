@@ -26,11 +26,10 @@ LEASE = {"lease": 1.5, "reap": 0.3}
 async def test_workers_are_killed_at_random_moments(engine: Engine) -> None:
     trial = await trial_of(engine, seeded(1))
     workers = await engine.workers(3, "fuzz.py")
-    for _ in range(5):
+    for patience in (0.0, 60.0, 0.02, 0.0, 60.0):
         await begin(trial, 20)
         workers.pop(trial.luck.randrange(3)).kill()
-        workers.append(engine.begin("fuzz.py"))
-        await workers[-1].ready()
+        workers.append(await engine.worker("fuzz.py", inactivity_timeout=patience))
     await trial.finish(40)
     trial.check()
 

@@ -48,6 +48,10 @@ STATE = """
 UNPLANNED = "select invocation_id(id), detail from event where detail::json ->> 'error_message' <> %s"
 
 
+RECENT = 8
+"""Of those begun last some are still under way."""
+
+
 class Trial:
     """What an author makes up runs somewhere. ``outside`` knows what the handlers said, once ``listen`` was
     called.
@@ -88,7 +92,7 @@ class Trial:
 
     def interfere(self) -> None:
         """Cancel one of them, or kill it, wherever it is."""
-        path = self.luck.choice(list(self._ids))
+        path = self.luck.choice(list(self._ids)[-RECENT:])
         if self.luck.random() < 0.7:
             self.cancelled.add(path)
             self.database.control("cancel", self._ids[path])
