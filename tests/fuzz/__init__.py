@@ -6,6 +6,7 @@ interpreter   the services that perform programs, on the engine
 outside       the world beside the engine: what steps really did, what handlers saw, who resolves awakeables
 prediction    what a future may come to, and whether what is reported is that
 model         follows every invocation of a run beside what it reported
+facts         what there is to know of a run when it is over
 memory        an engine in memory that schedules, suspends and crashes as it likes
-database      an engine on PostgreSQL, in this process or in many
+trial         programs on PostgreSQL, run by this process or by many, and what is done to them from outside
 """

@@ -1,0 +1,78 @@
+"""The model is not content with anything: engines and runtimes that are broken on purpose are found out."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from pgdurable_sdk.exceptions import Cancelled
+from pgdurable_sdk.journal.machine import Machine
+from pgdurable_sdk.runtime import Execution
+from tests.fuzz import memory
+from tests.fuzz.author import Author
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pgdurable_sdk.journal.awaits import Handle
+    from pgdurable_sdk.journal.entries import EntryType, Notification
+
+ORDEALS = 250
+
+
+def found_out() -> bool:
+    """Whether something goes wrong with one of so many."""
+    for seed in range(ORDEALS):
+        try:
+            memory.endure(Author(Random(seed)).ordeal())
+        except AssertionError:
+            return True
+    return False
+
+
+def test_zombies_that_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit(attempt: memory.Attempt, count: int) -> None:
+        for _ in range(count):
+            attempt.pending.popleft()()
+
+    monkeypatch.setattr(memory.Attempt, "commit", commit)
+    assert found_out()
+
+
+def test_sleepers_that_are_not_woken_by_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wakes(awaiting: list[int] | None, _: EntryType, index: int | None) -> bool:
+        return awaiting is None or index in awaiting
+
+    monkeypatch.setattr(memory, "wakes", wakes)
+    assert found_out()
+
+
+def test_children_that_are_not_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cancelled(_: Execution) -> Cancelled:
+        return Cancelled()
+
+    monkeypatch.setattr(Execution, "cancelled", cancelled)
+    assert found_out()
+
+
+def test_results_that_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    complete = Machine.complete
+
+    def completed(machine: Machine, handle: Handle, outcome: str, value: bytes | None) -> None:
+        handle.order = 0
+        complete(machine, handle, outcome, value)
+
+    monkeypatch.setattr(Machine, "complete", completed)
+    assert found_out()
+
+
+def test_notifications_that_are_fed_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    hear = Machine.hear
+
+    def heard(machine: Machine, notification: Notification) -> bool:
+        new = hear(machine, notification)
+        machine.seen = notification.seq
+        return new
+
+    monkeypatch.setattr(Machine, "hear", heard)
+    assert found_out()
