@@ -8,6 +8,7 @@ prediction    what a future may come to, and whether what is reported is that
 follower      follows one invocation through its program, beside what it reported
 model         follows all of a run, and compares what there should be with what there is
 facts         what there is to know of a run when it is over
+attempts      an invocation in memory, and the port of its attempts
 memory        an engine in memory that schedules, suspends and crashes as it likes
 trial         programs on PostgreSQL, run by this process or by many, and what is done to them from outside
 """

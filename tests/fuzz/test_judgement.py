@@ -9,6 +9,7 @@ from pgdurable_sdk.exceptions import Cancelled
 from pgdurable_sdk.journal.machine import Machine
 from pgdurable_sdk.runtime import Execution
 from tests.fuzz import memory
+from tests.fuzz.attempts import Attempt
 from tests.fuzz.author import Author
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ def found_out() -> bool:
 
 
 def test_zombies_that_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    def commit(attempt: memory.Attempt, count: int) -> None:
+    def commit(attempt: Attempt, count: int) -> None:
         for _ in range(count):
             attempt.pending.popleft()()
 
-    monkeypatch.setattr(memory.Attempt, "commit", commit)
+    monkeypatch.setattr(Attempt, "commit", commit)
     assert found_out()
 
 
