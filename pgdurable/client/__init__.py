@@ -94,7 +94,8 @@ def connect(
         from pgdurable.client.http_performers import AsyncHttp
 
         backend = _over_http(address, admin, headers, patience, encodes=journal_value_codec is not None)
-        return Client(_coded(backend, journal_value_codec), AsyncHttp(connections))
+        http = AsyncHttp(connections, tls=backend.tls)
+        return Client(_coded(backend, journal_value_codec), http)
     from pgdurable.client.over_sql import OverSql
     from pgdurable.client.sql_performers import AsyncSql
 
@@ -121,7 +122,8 @@ def connect_sync(
         from pgdurable.client.http_performers import SyncHttp
 
         backend = _over_http(address, admin, headers, patience, encodes=journal_value_codec is not None)
-        return SyncClient(_coded(backend, journal_value_codec), SyncHttp(connections))
+        http = SyncHttp(connections, tls=backend.tls)
+        return SyncClient(_coded(backend, journal_value_codec), http)
     from pgdurable.client.over_sql import OverSql
     from pgdurable.client.sql_performers import SyncSql
 

@@ -20,8 +20,10 @@ HttpStep = Exchange | Pause | Resolve
 
 
 class AsyncHttp:
-    def __init__(self, size: int) -> None:
-        self._client = httpx.AsyncClient(limits=_limits(size))
+    """``tls``: some address is of https. Otherwise certificates are not read, which would take 22 ms."""
+
+    def __init__(self, size: int, *, tls: bool) -> None:
+        self._client = httpx.AsyncClient(limits=_limits(size), verify=tls)
 
     async def open(self) -> None:
         """Nothing to do: connections are made when they are needed."""
@@ -52,10 +54,10 @@ class AsyncHttp:
 
 
 class SyncHttp:
-    """May be used from several threads."""
+    """As `AsyncHttp`, blocking. May be used from several threads."""
 
-    def __init__(self, size: int) -> None:
-        self._client = httpx.Client(limits=_limits(size))
+    def __init__(self, size: int, *, tls: bool) -> None:
+        self._client = httpx.Client(limits=_limits(size), verify=tls)
 
     def open(self) -> None:
         """Nothing to do: connections are made when they are needed."""

@@ -53,6 +53,7 @@ class OverHttp:
         self._headers = headers
         self._patience = patience
         self._answered = False
+        self.tls = any(url.startswith("https://") for url in (ingress, admin))
 
     # -- invocations ---------------------------------------------------------------------------------------
 

@@ -343,3 +343,34 @@ def test_timers_are_fired_once(dsn: str, observer: psycopg.Connection, first: St
     assert second.finished()["fired"] == 2
     commit(first)
     assert all(len(first.notifications(attempt.id)) == 1 for attempt in attempts)
+
+
+# --- the key, and what is not begun yet
+
+
+def test_a_delayed_submission_takes_no_key_and_waits_for_none(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """So a transaction of a user's that sends to an object keeps nobody from it, however long it takes."""
+    first.submit(exclusive("k", delay="00:00:00"))
+    other = Other(dsn, first.me, lambda story: story.submit(exclusive("k")))
+    assert not other.blocked(observer)
+    second = Other(dsn, first.me, lambda story: story.submit(exclusive("k", delay="00:00:00")))
+    assert not second.blocked(observer)
+    commit(first)
+    assert other.finished()["admissions"][0]["previous"] is False
+
+
+def test_nobody_takes_the_key_while_its_state_is_changed(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    first.value(
+        "select pgdurable_engine.register('dp_1', 'a', '{}', "
+        '\'[{"name": "Counter", "type": "virtual_object", "public": true, "handlers": []}]\')::text'
+    )
+    assert first.value("select pgdurable.set_state('Counter', 'k', 'n', '1')") == "done"
+    other = Other(dsn, first.me, lambda story: story.submit(exclusive("k")))
+    assert other.blocked(observer)
+    commit(first)
+    other.finished()
+    assert first.value("select pgdurable.set_state('Counter', 'k', 'n', '2')") == "held"
