@@ -1,6 +1,6 @@
 """What a duration, a factor or a number of attempts may be, said where it is given.
 
-All of these raise DefinitionError, and let None pass: it means that nothing is said.
+Those of declarations raise DefinitionError, and let None pass: it means that nothing is said.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
-from pgdurable_sdk.exceptions import DefinitionError
+from pgdurable_sdk.exceptions import DefinitionError, UsageError
 
 
 def check_duration(name: str, value: object) -> None:
@@ -50,3 +50,11 @@ def check_order(shorter: str, short: timedelta | None, longer: str, long: timede
         raise DefinitionError(
             f"{shorter} ({short.total_seconds():g} s) is longer than {longer} ({long.total_seconds():g} s)"
         )
+
+
+def need_duration(what: str, value: object) -> None:
+    """Raise UsageError where a handler says how long, and not with a timedelta."""
+    if not isinstance(value, timedelta):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        meant = f"timedelta(seconds={value!r})" if number else "timedelta(seconds=...)"
+        raise UsageError(f"{what} takes a timedelta, not {value!r}: write {meant}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.structs import replace
 
 from pgdurable_sdk import hints, ids, reads
+from pgdurable_sdk.checks import need_duration
 from pgdurable_sdk.context import DurablePromise, Request, WorkflowContext
 from pgdurable_sdk.exceptions import SerdeError, TerminalError, UsageError
 from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle, SleepFuture
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from uuid import UUID
 
+    from pgdurable_sdk.handler import Handler
     from pgdurable_sdk.runtime import Execution
 
 T = TypeVar("T")
@@ -44,6 +46,10 @@ class DurableContext(WorkflowContext):
     @property
     def debug_id(self) -> str:
         return self._attempt.start.debug_id
+
+    def entered(self, thread: int) -> None:
+        """The handler is a plain function, and runs in this thread."""
+        self._attempt.thread = thread
 
     # What the invocation is.
 
@@ -100,7 +106,13 @@ class DurableContext(WorkflowContext):
     ) -> DurableFuture[Any]:
         attempt = self._attempt
         attempt.check()
-        hint = options.type_hint
+        try:
+            hint = options.type_hint
+        except AttributeError:
+            raise UsageError(
+                f"run_typed({name!r}): {options!r} stands where RunOptions are expected; "
+                "give what the action takes by name, or after RunOptions()"
+            ) from None
         serde = resolve(options.serde, hints.returned(action) if hint is None else hint)
         step: Step[Any] = Step(attempt.steps, name, action, args, kwargs, options, serde)
         attempt.steps.add(step)
@@ -287,6 +299,8 @@ class DurableContext(WorkflowContext):
         return CallFuture(self._attempt, handle, decode, self._started(target_id))
 
     def _send(self, request: CallRequest, delay: timedelta | None) -> SendHandle:
+        if delay is not None:
+            need_duration("send_delay", delay)
         target_id = self._target_id(request)
         self._attempt.append(commands.one_way_call(self._encoded(request), target_id, delay))
         return self._started(target_id)
@@ -377,16 +391,31 @@ def _request(
     tpe: Any, key: str | None, arg: Any, idempotency_key: str | None, headers: dict[str, str] | None
 ) -> CallRequest:
     handler = handler_of(tpe)
-    if handler.keyed != (key is not None):
-        kind = handler.service_type.removeprefix("virtual_")
-        raise UsageError(f"{handler.service} is a {kind}: use {kind}_call or {kind}_send for it")
+    _check_key(handler, key)
+    if arg is not None and not handler.takes_input:
+        raise UsageError(f"{handler.service}/{handler.name} takes no argument, so pass None")
     try:
         parameter = handler.input.serde.serialize(arg) if handler.takes_input else b""
     except SerdeError as error:
         raise SerdeError(f"the argument for {handler.target(key)}: {error}") from error
-    if arg is not None and not handler.takes_input:
-        raise UsageError(f"{handler.service}/{handler.name} takes no argument, so pass None")
     return CallRequest(handler.service, handler.name, key, parameter, headers or {}, idempotency_key)
+
+
+def _check_key(handler: Handler, key: object) -> None:
+    kind = handler.service_type.removeprefix("virtual_")
+    if handler.keyed is (key is not None):
+        if key is not None and not isinstance(key, str):
+            raise UsageError(f"the key of {handler.service} has to be a str, not {key!r}: write str(key)")
+        return
+    if handler.keyed:
+        raise UsageError(
+            f"{handler.service} is a {kind.replace('object', 'virtual object')}, so it takes a key: "
+            f"ctx.{kind}_call({handler.name}, key, argument), or {kind}_send"
+        )
+    raise UsageError(
+        f"{handler.service} is a service and has no key: ctx.service_call({handler.name}, argument), "
+        "or service_send"
+    )
 
 
 def _invocation(text: str) -> UUID:

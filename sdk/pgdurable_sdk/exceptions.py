@@ -128,13 +128,36 @@ class AttemptFailed(SdkInternalException):
 
 
 class JournalMismatch(SdkInternalException):
-    """The handler does something else than its journal says. ``journal/mismatch.py`` writes the message."""
+    """The handler does something else than its journal says. ``journal/mismatch.py`` finds out what."""
 
-    def __init__(self, message: str, *, index: int, name: str | None, type: int) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        recorded: str,
+        attempted: str,
+        explanation: str,
+        *,
+        index: int,
+        name: str | None,
+        type: int,
+    ) -> None:
+        super().__init__(recorded, attempted)
+        self.recorded = recorded
+        self.attempted = attempted
+        self.explanation = explanation
         self.index = index
         self.name = name
         self.type = type
+        self.place: str | None = None
+        """The line of the handler where it was attempted; the machine does not know, its shell does."""
+
+    def __str__(self) -> str:
+        at = "" if self.place is None else f"\n             at {self.place}"
+        return (
+            f"the handler does not do what its journal says (RT0016), at entry {self.index}\n"
+            f"  recorded:  {self.recorded}\n"
+            f"  attempted: {self.attempted}{at}\n"
+            f"  {self.explanation}"
+        )
 
 
 class AttemptLost(SdkInternalException):

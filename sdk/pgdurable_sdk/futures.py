@@ -7,10 +7,11 @@ as a whole. Combinations are futures themselves and can be combined again.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
+from pgdurable_sdk.checks import need_duration
 from pgdurable_sdk.exceptions import TerminalError, UsageError
 from pgdurable_sdk.journal.awaits import Combinator, Handle, Node, Tree, failed, settled, winner
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
     from pgdurable_sdk.codec import Coding
     from pgdurable_sdk.context import Context
+
+NOT_OF_ASYNCIO: Final = (
+    "what a context returns is awaited by the handler's own task, and is not for asyncio's gather, wait, "
+    "wait_for, timeout, shield or create_task: what they decide is not journaled, and a replay could decide "
+    "otherwise. Use gather(), select() and as_completed() of pgdurable, and future.or_timeout(timedelta(...))"
+)
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -93,6 +100,7 @@ class DurableFuture(Generic[T_co]):
 
     def or_timeout(self, delta: timedelta) -> DurableFuture[T_co]:
         """This future, or a TerminalError (408) if it has not completed within ``delta``."""
+        need_duration("or_timeout", delta)
         timeout = self._attempt.timer(delta)
 
         # A failure, for whoever combines this: a timer that fires is none by itself.

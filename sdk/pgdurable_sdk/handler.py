@@ -105,9 +105,13 @@ class Handler:
         except (TerminalError, RetryableError):
             raise
         except Exception as error:
-            raise SerdeError(
-                f"the result of {self.service}/{self.name} cannot be serialised: {models.explain(error)}"
-            ) from error
+            said = models.explain(error)
+            if inspect.isawaitable(value):
+                said += ". It was not awaited: write `return await ...`"
+                if inspect.iscoroutine(value):
+                    value.close()  # or Python complains, too
+            where = f"the result of {self.service}/{self.name}"
+            raise SerdeError(f"{where} cannot be serialised: {said}") from error
 
 
 def handler_of(target: Any) -> Handler:

@@ -14,17 +14,17 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from pgdurable_sdk import threads
+from pgdurable_sdk import places, threads
+from pgdurable_sdk.checks import need_duration
 from pgdurable_sdk.codec import Coding
 from pgdurable_sdk.durable import DurableContext
+from pgdurable_sdk.endings import Failing, Releasing, cause_of, ending_of, failed, is_internal, is_our_own_end
 from pgdurable_sdk.exceptions import (
-    AttemptFailed,
     AttemptLost,
     Cancelled,
     JournalMismatch,
-    RetryableError,
     SdkInternalBaseException,
     SdkInternalException,
     SuspendedException,
@@ -32,14 +32,15 @@ from pgdurable_sdk.exceptions import (
     UnknownTarget,
     UsageError,
 )
-from pgdurable_sdk.futures import CURRENT, SleepFuture, foreign, in_step
+from pgdurable_sdk.futures import CURRENT, NOT_OF_ASYNCIO, SleepFuture, foreign, in_step
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Node, settled, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
 from pgdurable_sdk.journal.machine import Machine, Progress
+from pgdurable_sdk.limits import LIMITS, Limits
 from pgdurable_sdk.port import Completed, Ending, Failed, Port, Released, Start, Suspended
 from pgdurable_sdk.state import StateView
-from pgdurable_sdk.steps import IN_STEP, Steps, cause_of, stacktrace
+from pgdurable_sdk.steps import IN_STEP, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -80,6 +81,7 @@ class Execution:
         check_payloads: bool = True,
         always_replay: bool = False,
         codec: JournalValueCodec | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         self.handler = handler
         self.start = start
@@ -100,6 +102,11 @@ class Execution:
         self.unsafe_read = False
         """Whether a shared handler was given state that is not in the committed journal yet."""
         self.finished = False
+        self.thread: int | None = None
+        """That of a handler that is a plain function."""
+        self.task: asyncio.Task[Any] | None = None
+        """The one task that may await what the context returns."""
+        self.limits = limits
         self._begun = time.monotonic()
         self.error: BaseException | None = None
         """What the handler raised, unless it was suspended: for whoever shows it."""
@@ -118,8 +125,12 @@ class Execution:
     async def run(self) -> Ending:
         """Run the handler to the end of this attempt. Raises AttemptLost."""
         CURRENT.set(self)
+        self.task = asyncio.current_task()
         try:
-            return self._returned(await self._call_handler())
+            output = await self._call_handler()
+            if self.steps.forgotten and self._stopped is None:
+                await self.steps.finish()
+            return self._returned(output)
         except BaseException as error:  # noqa: BLE001  (what is not ours is raised again)
             ending = self._raised(error)
             if not isinstance(ending, (Suspended, Released)):
@@ -215,6 +226,9 @@ class Execution:
     def append(self, entry: Entry) -> int:
         """Journal a command, or check it against the journal: its index."""
         machine = self.machine
+        value = entry.value
+        if value is not None and len(value) > self.limits.warning:
+            self.weigh(value, "the value of", entry.type.title, entry.name or entry.target)
         try:
             if not machine.replaying:
                 self.port.append(machine.size, machine.seen, entry)
@@ -222,17 +236,22 @@ class Execution:
         except SdkInternalException as error:
             raise self._stop(error) from None
 
+    def weigh(self, value: bytes, *what: str | None) -> None:
+        """Say of a large payload that it is, and stop the attempt if it is too large."""
+        refusal = self.limits.weigh(
+            len(value), " ".join(part for part in what if part), f"{self.handler.service}/{self.handler.name}"
+        )
+        if refusal is not None:
+            raise self.fail(Failed(code=413, message=refusal, related_index=self.machine.size))
+
     async def wait(self, node: Node) -> None:
         """Until the node is settled. Raises Cancelled, or what stops the attempt."""
         if settled(node):
             self.replay_what_is_new()
             return
         self.enter()
-        if self._waiter is not None:
-            raise UsageError(
-                "two tasks of this handler wait at the same time, and a replay could not tell which goes on. "
-                "Combine the futures: gather() and select() of pgdurable, not of asyncio"
-            )
+        if asyncio.current_task() is not self.task:
+            raise UsageError(NOT_OF_ASYNCIO)
         while self.open_reads:
             await self.open_reads.pop(0)()
         while True:
@@ -249,10 +268,11 @@ class Execution:
         """At an await that would go on at once: if every await is to be replayed, and this attempt journaled
         anything, end it. The next one repeats that, so it comes further."""
         if self._always_replay and self._has_grown and not self.steps.busy:
-            raise self._stop(_Releasing())
+            raise self._stop(Releasing())
 
     def timer(self, delta: timedelta, name: str | None = None) -> SleepFuture:
         """A durable timer."""
+        need_duration("ctx.sleep" if name is None else f"ctx.sleep (name={name!r})", delta)
         self.enter()
         index = self.append(commands.sleep(delta, name))
         return SleepFuture(self, self.machine.handle(index), _nothing)
@@ -268,7 +288,11 @@ class Execution:
 
     def fail(self, failed: Failed) -> BaseException:
         """Stop this attempt; to be raised."""
-        return self._stop(_Failing(failed))
+        return self._stop(Failing(failed))
+
+    def cut_off(self) -> None:
+        """An await of the handler was cancelled, and not by the engine: it must not go on from there."""
+        self._stop(UsageError(NOT_OF_ASYNCIO))
 
     def failures_before(self) -> tuple[int, float]:
         """How often, and for how many seconds, attempts failed at this point of the journal."""
@@ -313,6 +337,8 @@ class Execution:
         context = self.context
         if self.coding is not None:
             self.input = await self.coding.decode_input(self.start.input, self.target)
+        if len(self.input) > self.limits.warning:
+            self.weigh(self.input, "the input")
         arguments = (handler.read_input(self.input),) if handler.takes_input else ()
         managers = handler.options.invocation_context_managers
         if not managers and handler.is_async:
@@ -341,6 +367,9 @@ class Execution:
         self._note_wait()
         try:
             await self._waiter
+        except asyncio.CancelledError:
+            self.cut_off()
+            raise
         finally:
             self._waiter = self.waiting_since = None
         if self._stopped is not None:
@@ -357,6 +386,8 @@ class Execution:
     def _stop(self, error: BaseException) -> BaseException:
         if self._stopped is None:
             self._stopped = error
+            if isinstance(error, JournalMismatch):
+                error.place = places.here(self.thread)
         return self._stopped
 
     def _finish(self) -> None:
@@ -369,96 +400,52 @@ class Execution:
     def _returned(self, output: Any) -> Ending:
         if self._stopped is not None:
             return self._swallowed(self._stopped)
-        self.machine.end()
+        self._end()
         value = self.handler.write_output(output)
-        return Completed(Outcome.SUCCESS, value if self.coding is None else self.coding.encode(value))
+        if self.coding is not None:
+            value = self.coding.encode(value)
+        if len(value) > self.limits.warning:
+            self.weigh(value, "the result")
+        return Completed(Outcome.SUCCESS, value)
 
-    def _raised(self, error: BaseException) -> Ending:
-        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_our_own_end(error):
-            raise error
-        if self._stopped is not None:
-            passed = _is_internal(error)
-            return self._stopped_by(self._stopped) if passed else self._swallowed(self._stopped)
-        if isinstance(error, SdkInternalBaseException):
-            return self._stopped_by(error)
-        terminal = cause_of(error, TerminalError)
-        if terminal is None:
-            return _failed(error)
+    def _end(self) -> None:
         try:
             self.machine.end()
         except JournalMismatch as mismatch:
-            return self._stopped_by(mismatch)
+            mismatch.place = places.end_of(self.handler.function)
+            raise
+
+    def _raised(self, error: BaseException) -> Ending:
+        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or is_our_own_end(error):
+            raise error
+        if self._stopped is not None:
+            passed = is_internal(error)
+            return self._ended_by(self._stopped) if passed else self._swallowed(self._stopped)
+        if isinstance(error, SdkInternalBaseException):
+            return self._ended_by(error)
+        terminal = cause_of(error, TerminalError)
+        if terminal is None:
+            return failed(error)
+        try:
+            self._end()
+        except JournalMismatch as mismatch:
+            return self._ended_by(mismatch)
         value = commands.failure(terminal.status_code, terminal.message, terminal.metadata)
         return Completed(Outcome.FAILURE, value)
 
-    def _stopped_by(self, stopped: BaseException) -> Ending:
-        match stopped:
-            case _Releasing():
-                return Released(self.machine.seen)
-            case SuspendedException():
-                return Suspended(self._awaiting, self.machine.seen)
-            case _Failing():
-                return stopped.failed
-            case JournalMismatch():
-                return Failed(
-                    code=570,
-                    message=str(stopped),
-                    stacktrace=stacktrace(stopped),
-                    related_index=stopped.index,
-                    related_name=stopped.name,
-                    related_type=stopped.type,
-                )
-            case UnknownTarget():
-                return Failed(code=404, message=str(stopped), related_index=self.machine.size)
-            case AttemptLost():
-                raise stopped
-            case _:
-                return _failed(stopped)
+    def _ended_by(self, stopped: BaseException) -> Ending:
+        return ending_of(stopped, self._awaiting, self.machine.seen, self.machine.size)
 
     def _swallowed(self, stopped: BaseException) -> Ending:
         """The handler went on after it was stopped. Only suspension is worth a word: the others fail
         anyway."""
         if not isinstance(stopped, SuspendedException):
-            return self._stopped_by(stopped)
+            return self._ended_by(stopped)
         return Failed(
             code=500,
-            message=f"the handler {self.handler.target(self.start.key)} was to be suspended and "
-            f"swallowed the SuspendedException: {stopped}",
+            message=f"the handler {self.target} was to be suspended and swallowed the SuspendedException: "
+            f"{stopped}",
         )
-
-
-class _Releasing(SuspendedException):
-    """Suspended though nothing is missing."""
-
-
-class _Failing(AttemptFailed):
-    def __init__(self, failed: Failed) -> None:
-        super().__init__(failed.message)
-        self.failed = failed
-
-
-def _failed(error: BaseException) -> Failed:
-    retryable = cause_of(error, RetryableError)
-    return Failed(
-        code=500 if retryable is None else retryable.status_code,
-        message=str(error) or type(error).__name__,
-        stacktrace=stacktrace(error),
-        retry_after=None if retryable is None else retryable.retry_after,
-    )
-
-
-def _is_our_own_end(error: BaseException) -> bool:
-    """Whether the engine cancelled the task, rather than the handler some task of its own."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-
-
-def _is_internal(error: BaseException) -> bool:
-    """Whether this is what stopped the handler, alone or out of a task group."""
-    if isinstance(error, BaseExceptionGroup):
-        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
-        return any(map(_is_internal, inner))
-    return isinstance(error, SdkInternalBaseException)
 
 
 def _awaited(node: Node) -> list[int] | None:

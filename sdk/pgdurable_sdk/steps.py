@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import logging
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pgdurable_sdk.exceptions import RetryableError, SerdeError, TerminalError
-from pgdurable_sdk.futures import CURRENT, Result, foreign
+from pgdurable_sdk.endings import cause_of, stacktrace
+from pgdurable_sdk.exceptions import Cancelled, RetryableError, SerdeError, TerminalError, UsageError
+from pgdurable_sdk.futures import CURRENT, NOT_OF_ASYNCIO, Result, foreign
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Handle, Node, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
@@ -38,6 +39,8 @@ SLOW_SECONDS = 0.05
 
 IN_STEP: contextvars.ContextVar[bool] = contextvars.ContextVar("pgdurable_in_step", default=False)
 """Set in the tasks of steps that execute beside the handler."""
+
+log = logging.getLogger("pgdurable")
 
 _RUN = EntryType.RUN
 _SUCCESS = Outcome.SUCCESS
@@ -115,6 +118,29 @@ class Steps:
         alone = len(self._open) == 1 and self._open[0] is step and not execution.open_reads
         if not (alone and await self._settle_in_line(step)):
             await execution.wait(step.handle)
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether there are steps that were asked for and not begun."""
+        return bool(self._open or self._journaled)
+
+    async def finish(self) -> None:
+        """The handler has returned, and has not awaited these: execute them all the same, and say so."""
+        execution = self.execution
+        steps = [*self._journaled, *self._open]
+        if not execution.replaying:
+            log.warning(
+                "%s returned without awaiting its steps %s: they are executed, but nobody sees their "
+                "results or errors. Write `await ctx.run(...)`",
+                *(execution.target, ", ".join(repr(step.name) for step in steps)),
+            )
+        for step in steps:
+            try:
+                await self.settle(step)
+            except Cancelled:
+                return
+            if step.handle.outcome == Outcome.FAILURE and not execution.replaying:
+                log.warning("%s: its step %r, which it did not await, failed", execution.target, step.name)
 
     def start(self, node: Node) -> None:
         """The handler waits for ``node``, everything heard was fed: execute what is journaled and has no
@@ -223,6 +249,8 @@ class Steps:
     async def _execute_in_line(self, step: Step[Any]) -> tuple[Outcome, bytes] | None:
         """The step's result, or None if a cancellation interrupted it."""
         self._task = asyncio.current_task()
+        if self._task is not self.execution.task:
+            raise UsageError(NOT_OF_ASYNCIO)
         step.started = time.monotonic()
         self.in_line = step
         result: tuple[Outcome, bytes] | None = None
@@ -230,6 +258,7 @@ class Steps:
             result = await self._execute(step)
         except asyncio.CancelledError:
             if not self._interrupted:
+                self.execution.cut_off()
                 raise
         finally:
             self.in_line = None
@@ -249,6 +278,8 @@ class Steps:
         self._propose(step, outcome, value)
 
     def _propose(self, step: Step[Any], outcome: Outcome, value: bytes) -> None:
+        if len(value) > self.execution.limits.warning:
+            self.execution.weigh(value, "the value of", _RUN.title, step.name)
         self.proposed.add(step.handle.index)
         self.execution.port.propose(step.handle.index, outcome, value)
 
@@ -302,26 +333,23 @@ def is_async(action: Callable[..., Any]) -> bool:
     try:
         return bool(action.__code__.co_flags & inspect.CO_COROUTINE)
     except AttributeError:
+        if not callable(action):
+            raise _uncallable(action) from None
         return inspect.iscoroutinefunction(action) or inspect.iscoroutinefunction(
             getattr(action, "__call__", None)  # noqa: B004  (an object with an async __call__)
         )
 
 
-def cause_of(error: BaseException, kind: type[T_error]) -> T_error | None:
-    """This error, or the one it was raised from, if it is of this kind."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, kind):
-            return seen
-        seen = seen.__cause__
-    return None
-
-
-def stacktrace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
-
-
-T_error = TypeVar("T_error", bound=BaseException)
+def _uncallable(action: object) -> UsageError:
+    if not inspect.isawaitable(action):
+        return UsageError(f"it has to be a function, but is {action!r}")
+    if inspect.iscoroutine(action):
+        action.close()  # or Python complains that nobody awaits it
+    name = getattr(action, "__name__", "action")
+    return UsageError(
+        f"it has to be a function, but is what calling it gives: pass {name} itself, and its arguments "
+        f"behind it, as in ctx.run_typed('name', {name}, argument=...)"
+    )
 
 
 async def _in_thread(step: Step[Any]) -> Any:
@@ -339,6 +367,8 @@ async def _in_thread(step: Step[Any]) -> Any:
 
 
 def _message(step: Step[Any], error: Exception) -> str:
+    if isinstance(error, UsageError):
+        return f"step {step.name!r}: {error}"
     if isinstance(error, SerdeError):
         return f"the result of step {step.name!r}: {error}"
     return str(error) or type(error).__name__

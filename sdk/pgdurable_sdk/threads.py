@@ -93,6 +93,7 @@ async def call(function: Callable[..., Any], context: DurableContext, arguments:
     def in_thread() -> Any:
         sync = SyncContext(bridge, context)
         CURRENT_SYNC.set(sync)
+        context.entered(threading.get_ident())
         return function(sync, *arguments)
 
     def run() -> None:

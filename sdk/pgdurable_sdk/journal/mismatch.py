@@ -103,11 +103,9 @@ def describe(command: Entry | Recorded) -> str:
 
 def _mismatch(recorded: Recorded, attempted: str, difference: str) -> JournalMismatch:
     return JournalMismatch(
-        f"the handler does not do what its journal says (RT0016), at entry {recorded.index}\n"
-        f"  recorded:  {describe(recorded)}\n"
-        f"  attempted: {attempted}\n"
-        f"  {difference}\n"
-        f"{_CAUSES}",
+        describe(recorded),
+        attempted,
+        f"{difference}\n{_CAUSES}",
         index=recorded.index,
         name=recorded.name,
         type=recorded.type,

@@ -320,7 +320,7 @@ async def test_combining_with_asyncio_is_refused() -> None:
     world = World(of_asyncio)
     ending = await world.finish()
     assert isinstance(ending, Failed)
-    assert "gather() and select() of pgdurable" in ending.message
+    assert "gather(), select() and as_completed() of pgdurable" in ending.message
 
 
 async def test_only_futures_can_be_combined() -> None:

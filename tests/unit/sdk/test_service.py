@@ -287,10 +287,14 @@ async def attempting(ctx: Context) -> Any:
 
 
 WRONG_CALLS: list[tuple[Callable[[Any], Any], str]] = [
-    (lambda ctx: ctx.service_call(reserve, None), "use object_call or object_send"),
-    (lambda ctx: ctx.object_call(purchase, "k", None), "use service_call or service_send"),
-    (lambda ctx: ctx.workflow_call(purchase, "k", None), "use service_call or service_send"),
+    (lambda ctx: ctx.service_call(reserve, None), "ctx.object_call(reserve, key, argument), or object_send"),
+    (
+        lambda ctx: ctx.object_call(purchase, "k", None),
+        "ctx.service_call(buy, argument), or service_send",
+    ),
+    (lambda ctx: ctx.workflow_call(purchase, "k", None), "is a service and has no key"),
     (lambda ctx: ctx.object_call(reserve, "k", 1), "takes no argument"),
+    (lambda ctx: ctx.run_typed("add", max, 1, 2), "1 stands where RunOptions are expected"),
     (lambda ctx: ctx.get("a"), "a service has no key"),
     (lambda ctx: ctx.key(), "a service has no key"),
 ]

@@ -197,11 +197,51 @@ async def never_awaited(ctx: Context) -> str:
     return "over"
 
 
-async def test_a_step_that_nobody_waits_for_is_not_executed() -> None:
+async def test_a_step_that_nobody_awaits_is_executed_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
     world = World(never_awaited)
     assert await world.finish() == returned("over")
-    assert world.types == []
-    assert calls == []
+    assert world.types == [RUN]
+    assert calls == ["forgotten"]
+    await world.replays()
+    assert calls == ["forgotten"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Steps/never_awaited returned without awaiting its steps 'forgotten': they are executed, but nobody "
+        "sees their results or errors. Write `await ctx.run(...)`"
+    ]
+
+
+@steps.handler()
+async def forgets_several(ctx: Context) -> None:
+    async def refuse() -> None:
+        raise TerminalError("refused")
+
+    ctx.run_typed("refused", refuse)
+    ctx.generic_send("Other", "handler", b"")
+    ctx.run_typed("noted", note, RunOptions(), 1)
+
+
+async def test_what_becomes_of_forgotten_steps_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(forgets_several)
+    assert await world.finish() == returned(None)
+    assert calls == [1]
+    assert caplog.records[-1].getMessage() == (
+        "Steps/forgets_several: its step 'refused', which it did not await, failed"
+    )
+    await world.replays()
+    assert calls == [1]
+
+
+async def test_a_forgotten_step_that_fails_is_tried_again() -> None:
+    world = risk(ValueError("flaky"))
+    world.handler = World(forgets_a_risk).handler
+    ending = await world.finish()
+    assert isinstance(ending, Failed)
+    assert ending.message == "flaky"
+
+
+@steps.handler()
+async def forgets_a_risk(ctx: Context) -> None:
+    ctx.run_typed("risk", failing, options)
 
 
 @steps.handler()

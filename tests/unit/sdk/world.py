@@ -29,6 +29,7 @@ from pgdurable_sdk.journal.entries import (
     Outcome,
     Recorded,
 )
+from pgdurable_sdk.limits import LIMITS
 from pgdurable_sdk.runtime import Completed, Ending, Execution, Failed, Start, Suspended
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class World:
         self.always_replay = False
         self.time = time.time()
         self.codec: JournalValueCodec | None = None
+        self.limits = LIMITS
         self.commits = 0
         self.children = 0
         self.execution: Execution | None = None
@@ -142,6 +144,7 @@ class World:
             check_payloads=self.check_payloads,
             always_replay=self.always_replay,
             codec=self.codec,
+            limits=self.limits,
         )
         self.task = asyncio.create_task(self.execution.run())
         await self.settle()
