@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from pgdurable_sdk.limits import LIMITS
 from pgdurable_sdk.retry import InvocationRetryPolicy
 
 
@@ -62,6 +63,12 @@ class Settings:
 
     submit_patience: float = 10.0
     """How long a client's request is retried while PostgreSQL is away, before it is answered with 503."""
+
+    payload_warning: int = LIMITS.warning
+    """Bytes of an input, result or value beyond which the log says that it is large."""
+
+    payload_limit: int = LIMITS.refusal
+    """Bytes beyond which it is refused: a request with 413, an attempt with an error."""
 
     retry: InvocationRetryPolicy = field(
         default_factory=lambda: InvocationRetryPolicy(

@@ -202,7 +202,8 @@ class Node:
         self.gateway.codec = self._codec
         if self._ingress_address is not None:
             address = self._ingress_address
-            self._server = IngressServer(create_app(self.gateway), address.host, address.port)
+            app = create_app(self.gateway, body_limit=settings.payload_limit)
+            self._server = IngressServer(app, address.host, address.port)
 
     def _make_worker(self) -> Worker:
         handlers: dict[tuple[str, str], Handler] = {}

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from pgdurable.engine.headers import from_detail, to_detail
 from pgdurable.engine.preload import known_state
 from pgdurable.engine.stuck import Patience
+from pgdurable.engine.unknown import check_key, unknown_target
 from pgdurable.store.rows import AttachRow, EntryRow, NoticeRow, PromiseUseRow, StateWriteRow, SubmissionRow
 from pgdurable_sdk import ids
-from pgdurable_sdk.exceptions import AttemptLost, UnknownTarget
+from pgdurable_sdk.exceptions import AttemptLost
 from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.journal.entries import EntryType, Notification, Outcome, Recorded
 from pgdurable_sdk.port import Start
@@ -48,7 +49,12 @@ class Attempt:
         self.handler = handler
         instruments = residents.instruments
         self.execution = Execution(
-            handler, start, self, always_replay=instruments.always_replay, codec=residents.codec
+            handler,
+            start,
+            self,
+            always_replay=instruments.always_replay,
+            codec=residents.codec,
+            limits=residents.limits,
         )
         self.execution.on_wait = instruments.stirred
         self.task: asyncio.Task[None] | None = None
@@ -187,9 +193,8 @@ class Attempt:
         assert entry.target_id is not None
         target = self._residents.registry.find(request.service, request.handler)
         if target is None:
-            raise UnknownTarget(
-                f"there is no handler {request.service}/{request.handler}; does a worker serve it?"
-            )
+            raise unknown_target(self._residents.registry, request.service, request.handler)
+        check_key(target, request.key)
         retention, journal_retention = target.retentions(request.idempotency_key is not None)
         return SubmissionRow(
             id=entry.target_id,

@@ -43,6 +43,10 @@ class Registry:
         """Whether there is such a service."""
         return service in self._services
 
+    def handlers_of(self, service: str) -> list[str]:
+        """The names of a service's handlers, sorted."""
+        return sorted(handler for name, handler in self._targets if name == service)
+
     @property
     def services(self) -> list[str]:
         """The names of all services, sorted."""

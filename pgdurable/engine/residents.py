@@ -21,6 +21,7 @@ from pgdurable.store import verbs
 from pgdurable.store.errors import OutcomeUnknown, TryAgain, Unavailable
 from pgdurable.store.rows import EndingRow
 from pgdurable_sdk.exceptions import AttemptLost
+from pgdurable_sdk.limits import Limits
 from pgdurable_sdk.port import Failed
 
 T = TypeVar("T")
@@ -77,6 +78,7 @@ class Residents:
     ) -> None:
         self._around = around
         self._settings = around.settings
+        self._limits = Limits(around.settings.payload_warning, around.settings.payload_limit)
         self._state_lane = state_lane
         self._room_made = room_made
         self._attempts: dict[UUID, Attempt] = {}
@@ -100,6 +102,11 @@ class Residents:
     def instruments(self) -> Instruments:
         """A test harness's, or none."""
         return self._around.instruments
+
+    @property
+    def limits(self) -> Limits:
+        """How large payloads may be."""
+        return self._limits
 
     @property
     def codec(self) -> JournalValueCodec | None:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from pgdurable.ingress import errors
 from pgdurable.ingress.waits import ClientGone
+from pgdurable_sdk.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from litestar.types import HTTPScope, Receive, Scope
 
-DEFAULT_LIMIT = 32 * errors.MEBIBYTE
+DEFAULT_LIMIT = LIMITS.refusal
 
 
 async def read_body(scope: Scope | HTTPScope, receive: Receive, limit: int) -> bytes:

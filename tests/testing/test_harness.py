@@ -103,7 +103,7 @@ async def test_a_call_of_what_nobody_serves_fails_at_once(serve: Serve) -> None:
         await ctx.generic_call("Nobody", "home", b"")
 
     async with serve(service) as env:
-        with pytest.raises(TerminalError, match="Nobody/home"):
+        with pytest.raises(TerminalError, match="there is no service 'Nobody'"):
             await env.client.service_call(call, None)
 
 
