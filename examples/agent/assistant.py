@@ -54,7 +54,7 @@ async def ask(ctx: ObjectContext, question: str) -> str:
     ctx.set("invocation", ctx.request().id)
     try:
         answer = await think(ctx, [*before, Message("user", question)])
-    except TerminalError:  # also when it was stopped: as if the question had never been asked
+    except TerminalError:  # also when it was stopped: as if it had never been asked
         ctx.set("messages", before)
         ctx.clear("approval")
         ctx.clear("invocation")
