@@ -7,6 +7,7 @@ so a service moves over by a change of its imports.
 
 # Restate's modules by their names, two of which hide others, but only here.
 from pgdurable import asyncio as asyncio
+from pgdurable import client_types as client_types
 from pgdurable import context as context
 from pgdurable import endpoint as endpoint
 from pgdurable import exceptions as exceptions
