@@ -1,105 +1,82 @@
-"""State changed from outside: between two invocations of its key, or not at all."""
+"""Which state comes along with a start: what the worker wants for the handler, unless it is too much."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pgdurable_sdk import ids
-from tests.sql.story import Story, exclusive, plain, shared, workflow
+from tests.sql.story import Row, exclusive, plain, shared, unhexed
 
-SERVICES = {"Greeter": "service", "Counter": "virtual_object", "Signup": "workflow"}
+if TYPE_CHECKING:
+    from tests.sql.story import Story
+
+MIB = 1 << 20
 
 
 @pytest.fixture
-def story(story: Story) -> Story:
-    services: list[dict[str, Any]] = [
-        {"name": name, "type": type, "public": True, "handlers": []} for name, type in SERVICES.items()
-    ]
-    story.value(
-        "select pgdurable_engine.register('dp_1', 'app.py', '{}', %s::jsonb)::text", [json.dumps(services)]
-    )
+def kept(story: Story) -> Story:
+    """Counter/k has state."""
+    attempt = story.run(exclusive())
+    story.apply(attempt.write("a", "1"), attempt.write("b", "2"), attempt.write("c", "3"), attempt.complete())
     return story
 
 
-def change(story: Story, service: str, key: str, call: str) -> str:
-    answer: str = story.value(f"select pgdurable.{call}", [service, key])
-    return answer
+def wanted(*names: str, handler: str = "add") -> Row:
+    return {"service": "Counter", "handler": handler, "names": list(names)}
 
 
-def test_of_an_object(story: Story) -> None:
-    assert change(story, "Counter", "k", "set_state(%s, %s, 'count', '5')") == "done"
-    assert change(story, "Counter", "k", "set_state(%s, %s, 'raw', bytes => '\\x6869')") == "done"
-    assert story.state("k") == {"count": "5", "raw": "hi"}
-    assert change(story, "Counter", "k", "clear_state(%s, %s, 'raw')") == "done"
-    assert story.state("k") == {"count": "5"}
-    assert change(story, "Counter", "k", "clear_state(%s, %s)") == "done"
-    assert story.state("k") == {}
+def come_along(start: Row) -> tuple[dict[str, Any] | None, bool]:
+    state = start["state"]
+    values = None if state is None else {row["name"]: unhexed(row["value"]) for row in state}
+    return values, start["state_complete"]
 
 
-def test_not_while_somebody_has_the_key(story: Story) -> None:
-    attempt = story.run(exclusive("k"))
-    assert change(story, "Counter", "k", "set_state(%s, %s, 'count', '5')") == "held"
-    story.apply(attempt.suspend(17))
-    assert change(story, "Counter", "k", "clear_state(%s, %s)") == "held"
-    assert change(story, "Counter", "other", "set_state(%s, %s, 'count', '5')") == "done"
+def started(story: Story, submission: Row, *preload: Row) -> tuple[dict[str, Any] | None, bool]:
+    story.submit(submission)
+    (start,) = story.call("claim", **story.capacity(story.me), p_preload=preload)
+    return come_along(start)
 
 
-def test_handlers_that_share_are_no_hindrance(story: Story) -> None:
-    story.run(shared("k"))
-    assert change(story, "Counter", "k", "set_state(%s, %s, 'count', '5')") == "done"
+ALL = {"a": "1", "b": "2", "c": "3"}
 
 
-def test_of_a_workflow_that_has_ended(story: Story) -> None:
-    run = workflow("w", id=str(ids.derived_id("wf", "Signup", "w", None, None)))
-    assert change(story, "Signup", "w", "set_state(%s, %s, 'n', '1')") == "not_found"
-    attempt = story.run(run)
-    assert change(story, "Signup", "w", "set_state(%s, %s, 'n', '1')") == "held"
-    story.apply(attempt.complete())
-    assert change(story, "Signup", "w", "set_state(%s, %s, 'n', '1')") == "done"
+def test_all_of_it_comes_along_by_default(kept: Story) -> None:
+    assert started(kept, exclusive()) == (ALL, True)
 
 
-@pytest.mark.parametrize("service", ["Greeter", "Nobody"])
-def test_of_what_has_none(story: Story, service: str) -> None:
-    story.run(plain())
-    assert change(story, service, "k", "set_state(%s, %s, 'n', '1')") == "not_found"
+def test_what_is_named_comes_along(kept: Story) -> None:
+    assert started(kept, exclusive(), wanted("a", "c", "missing")) == ({"a": "1", "c": "3"}, False)
 
 
-@pytest.mark.parametrize(
-    ("values", "version"),
-    [
-        ({}, "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"),
-        ({"name": "bob"}, "tDqA04Lj3_qJ-PgNPTecXDGZgpwy6jm2Ni2BYqJIthM"),
-        ({"b": "bbb", "a": "aaa"}, "RVM17P6x18Wp-JnzQ01BzmqCvhAunTOQI_az6Px3Zyk"),
-    ],
-)
-def test_a_version_is_called_as_in_restate(story: Story, values: dict[str, str], version: str) -> None:
-    for name, value in values.items():
-        story.value("select pgdurable.set_state('Counter', 'k', %s, bytes => %s)", [name, value.encode()])
-    assert story.value("select pgdurable_engine.state_version('Counter', 'k')") == version
+def test_nothing_comes_along_for_who_wants_nothing(kept: Story) -> None:
+    assert started(kept, exclusive(), wanted()) == (None, False)
 
 
-def test_only_as_it_was_seen(story: Story) -> None:
-    call = "select pgdurable_engine.change_state('Counter', 'k', '{a}', array[%s::bytea], true, %s)"
-    before = story.value("select pgdurable_engine.state_version('Counter', 'k')")
-    assert story.value(call, [b"1", before]) == "done"
-    assert story.value(call, [b"2", before]) == "changed"
-    assert story.state("k") == {"a": "1"}
+def test_what_one_handler_wants_is_nothing_to_another(kept: Story) -> None:
+    assert started(kept, shared(), wanted(), wanted("a", handler="other")) == (ALL, True)
 
 
-@pytest.mark.parametrize(
-    "parts",
-    [
-        ("wf", "Signup", "w", None, None),
-        ("wf", "Signup", "", None, None),
-        ("ik", "Greeter", None, "greet", "once"),
-        ("ik", "Counter", "ключ", "add", "a/b"),
-    ],
-)
-def test_derived_ids_are_those_of_python(story: Story, parts: tuple[str, ...]) -> None:
-    kind, service, key, handler, once = parts
-    assert kind in ("ik", "wf")
-    expected = ids.derived_id("ik" if kind == "ik" else "wf", service, key, handler, once)
-    assert story.value("select pgdurable_engine.derived_id(%s, %s, %s, %s, %s)", list(parts)) == expected
+def test_who_has_no_state_knows_that_it_has_none(story: Story) -> None:
+    assert started(story, exclusive("new")) == ({}, True)
+    assert started(story, exclusive("other"), wanted("a")) == ({}, False)
+    assert started(story, plain(), wanted()) == (None, True)
+
+
+def test_too_much_stays_where_it_is(kept: Story) -> None:
+    attempt = kept.run(exclusive())
+    kept.apply(attempt.write("large", "x" * MIB), attempt.complete())
+    assert started(kept, exclusive()) == (None, False)
+    assert started(kept, shared(), wanted("a", "large", handler="get")) == (None, False)
+    assert started(kept, shared(), wanted("a", handler="get")) == ({"a": "1"}, False)
+
+
+def test_what_is_handed_over_in_passing_has_the_same_state(kept: Story) -> None:
+    """By submit to who admits it, and by apply to who completes what was before it."""
+    preload = [wanted("a")]
+    submitted = kept.submit(exclusive(), **kept.capacity(kept.me), p_preload=preload)
+    assert come_along(submitted["started"][0]) == ({"a": "1"}, False)
+    (attempt,) = kept.started(submitted["started"])
+    kept.submit(exclusive())
+    applied = kept.apply(attempt.complete(), **kept.capacity(kept.me), p_preload=preload)
+    assert come_along(applied["started"][0]) == ({"a": "1"}, False)
