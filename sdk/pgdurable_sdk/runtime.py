@@ -107,6 +107,7 @@ class Execution:
         self.task: asyncio.Task[Any] | None = None
         """The one task that may await what the context returns."""
         self.limits = limits
+        self._large = limits.warning
         self._begun = time.monotonic()
         self.error: BaseException | None = None
         """What the handler raised, unless it was suspended: for whoever shows it."""
@@ -227,7 +228,7 @@ class Execution:
         """Journal a command, or check it against the journal: its index."""
         machine = self.machine
         value = entry.value
-        if value is not None and len(value) > self.limits.warning:
+        if value is not None and len(value) > self._large:
             self.weigh(value, "the value of", entry.type.title, entry.name or entry.target)
         try:
             if not machine.replaying:

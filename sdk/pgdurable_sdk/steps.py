@@ -81,7 +81,7 @@ class Step(Result[T_co]):
             await self.steps.settle(self)
         elif CURRENT.get() is not self._attempt:
             raise foreign()
-        if self._attempt.coding is not None:
+        elif self._attempt.coding is not None:
             await self._attempt.decode(self.handle)
 
 
@@ -118,6 +118,8 @@ class Steps:
         alone = len(self._open) == 1 and self._open[0] is step and not execution.open_reads
         if not (alone and await self._settle_in_line(step)):
             await execution.wait(step.handle)
+        if execution.coding is not None:
+            await execution.coding.decode(step.handle)
 
     @property
     def forgotten(self) -> bool:
@@ -128,6 +130,7 @@ class Steps:
         """The handler has returned, and has not awaited these: execute them all the same, and say so."""
         execution = self.execution
         steps = [*self._journaled, *self._open]
+        execution.machine.children.clear()  # a cancellation comes too late for the handler, so also for them
         if not execution.replaying:
             log.warning(
                 "%s returned without awaiting its steps %s: they are executed, but nobody sees their "

@@ -245,6 +245,22 @@ async def forgets_a_risk(ctx: Context) -> None:
 
 
 @steps.handler()
+async def forgets_beside_a_call(ctx: Context) -> str:
+    ctx.generic_call("Other", "handler", b"")
+    ctx.run_typed("gate", gate)
+    return "over"
+
+
+async def test_a_cancellation_comes_too_late_when_only_forgotten_steps_are_left(closed_gate: Gate) -> None:
+    world = World(forgets_beside_a_call)
+    await started(world, closed_gate)
+    world.cancel()
+    assert await world.ending() == returned("over")
+    assert world.types == [EntryType.CALL, RUN], "what it called is not cancelled"
+    await world.replays()
+
+
+@steps.handler()
 async def awaited_twice(ctx: Context) -> list[Any]:
     step = ctx.run_typed("step", note, RunOptions(), {"a": 1})
     first, second = await step, await step
