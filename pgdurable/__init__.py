@@ -40,6 +40,7 @@ from pgdurable.client import (
     connect_sync,
     create_client,
 )
+from pgdurable.harness import HarnessEnvironment, create_test_harness, test_harness
 from pgdurable.loader import App, app
 from pgdurable_sdk import (
     CallFuture,
@@ -101,6 +102,7 @@ __all__ = [
     "DefinitionError",
     "DurableFuture",
     "DurablePromise",
+    "HarnessEnvironment",
     "HttpError",
     "InvocationFailed",
     "InvocationHandle",
@@ -150,10 +152,12 @@ __all__ = [
     "connect",
     "connect_sync",
     "create_client",
+    "create_test_harness",
     "gather",
     "getLogger",
     "is_internal_exception",
     "race",
     "select",
+    "test_harness",
     "wait_completed",
 ]

@@ -140,6 +140,11 @@ class Node:
         """Return when a part has broken that should run for ever; its error is in the log."""
         await self._failed.wait()
 
+    @property
+    def ingress_port(self) -> int | None:
+        """Where it listens for HTTP, if it does."""
+        return None if self._server is None else self._server.port
+
     # For a test harness.
 
     async def at_rest(self) -> bool:

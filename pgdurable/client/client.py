@@ -52,7 +52,7 @@ class Client:
 
     def __init__(self, backend: Backend, performer: AsyncPerformer) -> None:
         self.backend = backend
-        self._performer = performer
+        self.performer = performer
         self._opening = asyncio.Lock()
         self._open = False
         self._closed = False
@@ -333,7 +333,7 @@ class Client:
             if self._closed:
                 raise UsageError("this client is closed")
             if not self._open:
-                await self._performer.open()
+                await self.performer.open()
                 self._open = True
 
     async def close(self) -> None:
@@ -341,7 +341,7 @@ class Client:
         if not self._closed:
             self._closed = True
             self._open = False
-            await self._performer.close()
+            await self.performer.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -354,7 +354,7 @@ class Client:
         """Carry out an operation, which is how all methods do what they do."""
         if not self._open:
             await self.open()
-        return await drive_async(steps, self._performer)
+        return await drive_async(steps, self.performer)
 
     async def _call(self, invocation: Invocation, serde: Serde[Any], timeout: timedelta | None) -> Any:
         return serde.deserialize(await self.run(self.backend.call(invocation, seconds_of(timeout))))

@@ -55,7 +55,7 @@ class SyncClient:
 
     def __init__(self, backend: Backend, performer: SyncPerformer) -> None:
         self.backend = backend
-        self._performer = performer
+        self.performer = performer
         self._opening = threading.Lock()
         self._open = False
         self._closed = False
@@ -336,7 +336,7 @@ class SyncClient:
             if self._closed:
                 raise UsageError("this client is closed")
             if not self._open:
-                self._performer.open()
+                self.performer.open()
                 self._open = True
 
     def close(self) -> None:
@@ -344,7 +344,7 @@ class SyncClient:
         if not self._closed:
             self._closed = True
             self._open = False
-            self._performer.close()
+            self.performer.close()
 
     def __enter__(self) -> Self:
         self.open()
@@ -357,7 +357,7 @@ class SyncClient:
         """Carry out an operation, which is how all methods do what they do."""
         if not self._open:
             self.open()
-        return drive_sync(steps, self._performer)
+        return drive_sync(steps, self.performer)
 
     def _call(self, invocation: Invocation, serde: Serde[Any], timeout: timedelta | None) -> Any:
         return serde.deserialize(self.run(self.backend.call(invocation, seconds_of(timeout))))

@@ -1,11 +1,11 @@
-"""A server that nobody keeps: for tests. No fsync, data in memory where there is room, gone with its owner.
+"""A server that nobody keeps: for tests. No fsync, data in memory where there is room, gone with its users.
 
-    with EphemeralFolder.make() as folder:
-        server = folder.server()
-        server.start()
+    folder = EphemeralFolder.join()
+    server = folder.server()
 
-The owner of the folder is one process; others that know its path may use the server as well, and the first
-that needs it starts it. When the owner is killed, a guardian ends the server and removes the folder.
+Processes that know the name of a folder share it: the first makes it, and the first that needs the server
+starts it. When the last of them has ended, however that was, a guardian ends the server and removes the
+folder. So nothing is to be stopped.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final, Self
 
 from pgdurable.embedded import guardian
@@ -27,7 +28,6 @@ from pgdurable.embedded.server import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from types import TracebackType
 
 SETTINGS: Final[Mapping[str, str]] = {
     "fsync": "off",
@@ -41,44 +41,42 @@ ROOM: Final = 2 * 2**30  # bytes that must be free in memory for data to be kept
 
 
 class EphemeralFolder:
-    """Where the processes of one run of tests have their server. `make` it, or open one by its path."""
+    """Where the processes of one run of tests have their server. `join` makes or finds it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, users: int) -> None:
         self.path = path
-        self._owner: int | None = None
+        self._users = users  # a descriptor: its shared lock says "a process needs this folder"
 
     @classmethod
-    def make(cls) -> Self:
-        """A new folder, owned by this process. What killed ones left is removed first."""
+    def join(cls, name: str | None = None) -> Self:
+        """The folder of this name, to be used until this process ends; without a name, a new one.
+
+        What others have left, killed together with their guardians, is removed on the way.
+        """
         base = _base()
         for left in base.glob(f"{PREFIX}*"):
-            if left.stat().st_uid == os.getuid() and _ownerless(left):
-                guardian.tidy(left)
-        folder = cls(Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base)))
-        folder._owner = os.open(folder.path / "owner", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(folder._owner, fcntl.LOCK_EX)
-        return folder
+            with suppress(PermissionError):  # another account's
+                guardian.guard(left, wait=False)
+        path = base / f"{PREFIX}{name or run_name()}"
+        while True:
+            path.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileNotFoundError):  # it was removed a moment ago, as that of a run that had ended
+                users = os.open(path / guardian.USERS, os.O_RDWR | os.O_CREAT, 0o600)
+                fcntl.flock(users, fcntl.LOCK_SH)
+                if _is_at(users, path / guardian.USERS):
+                    folder = cls(path, users)
+                    folder._guard()
+                    return folder
+                os.close(users)
 
-    def remove(self) -> None:
-        """End what runs in it, and remove it. For its owner."""
-        guardian.tidy(self.path)
-        if self._owner is not None:
-            os.close(self._owner)
-            self._owner = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove()
+    def leave(self) -> None:
+        """Use it no longer. For those who do so before their process ends."""
+        os.close(self._users)
 
     @contextmanager
     def locked(self) -> Generator[None]:
         """One process at a time, of those that use this folder."""
-        with (self.path / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.path):
             yield
 
     def server(self, version: int = DEFAULT_VERSION) -> EmbeddedPostgres:
@@ -88,24 +86,28 @@ class EphemeralFolder:
         """
         with self.locked():
             server = EmbeddedPostgres(
-                self.path / "server", version=version, port=self.port(), settings=SETTINGS
+                self.path / f"server{version}",
+                version=version,
+                port=self.port(str(version)),
+                settings=SETTINGS,
             )
             server.start()
-            self._guard()
+            server.leave_running()
         return server
 
-    def port(self) -> int:
-        """The one on which this folder's server listens; a free one when first asked."""
-        file = self.path / "port"
+    def port(self, name: str) -> int:
+        """The one on which the server of this name listens; a free one when first asked."""
+        file = self.path / f"port{name}"
         if not file.exists():
             file.write_text(str(free_port()))
         return int(file.read_text())
 
     def _guard(self) -> None:
-        guarded = self.path / "guarded"
-        if guarded.exists():
-            return
-        guarded.touch()
+        with self.locked():
+            guarded = self.path / "guarded"
+            if guarded.exists():
+                return
+            guarded.touch()
         child = subprocess.Popen(
             [sys.executable, "-I", guardian.__file__, str(self.path)],
             stdin=subprocess.DEVNULL,
@@ -115,6 +117,19 @@ class EphemeralFolder:
             start_new_session=True,
         )
         child.returncode = 0  # it outlives us: nobody will wait for it, and Popen need not warn of that
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """One process at a time."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run_name() -> str:
+    """A name for a folder that nobody else has chosen."""
+    return f"{os.getpid()}-{token_hex(4)}"
 
 
 def free_port() -> int:
@@ -131,23 +146,9 @@ def _base() -> Path:
     return memory if roomy else Path(tempfile.gettempdir())
 
 
-def _ownerless(folder: Path) -> bool:
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether this is the file that is there, rather than one that was there when it was opened."""
     try:
-        lock = os.open(folder / "owner", os.O_RDWR)
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
-        return _gone(int(folder.name.removeprefix(PREFIX).split("-")[0]))
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
         return False
-    finally:
-        os.close(lock)
-    return True
-
-
-def _gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False

@@ -139,6 +139,10 @@ class EmbeddedPostgres:
                 self._child.wait()  # it ended without us
                 self._child = None
 
+    def leave_running(self) -> None:
+        """It is somebody else's to stop. This process uses it until it ends, or calls `stop`."""
+        self._disown()
+
     def __enter__(self) -> Self:
         self.start()
         return self

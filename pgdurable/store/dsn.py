@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 # What the two have in common, beyond address, user and database.
 SHARED: Final[tuple[str, ...]] = (
@@ -48,3 +48,9 @@ def for_asyncpg(dsn: str) -> str:
         address = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     tail = f"?{urlencode(query)}" if query else ""
     return f"postgresql://{user}{password}{at}{address}/{quote(given.get('dbname', ''), safe='')}{tail}"
+
+
+def changed(dsn: str, database: str | None, user: str | None) -> str:
+    """``dsn`` for another database or user, where one is given."""
+    changes = {"dbname": database, "user": user}
+    return make_conninfo(dsn, **{name: value for name, value in changes.items() if value is not None})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from importlib.resources.abc import Traversable
 
 __all__ = ["Migration", "SqlFile", "SqlFiles", "load", "sql_root"]
@@ -57,8 +57,17 @@ class SqlFiles:
 
     @property
     def repeatable_checksum(self) -> str:
-        lines = (f"{file.name} {file.checksum}\n" for file in self.repeatable)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return _checksum(self.repeatable)
+
+    @property
+    def checksum(self) -> str:
+        """Of all that makes a schema."""
+        return _checksum((*self.migrations, *self.repeatable))
+
+
+def _checksum(files: Iterable[SqlFile]) -> str:
+    lines = (f"{file.name} {file.checksum}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def sql_root() -> Traversable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,6 +20,20 @@ def execute_each(dsn: str, *statements: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
+
+
+def database_exists(dsn: str, name: str) -> bool:
+    """Whether the server has a database of this name. Raises ``psycopg.Error``."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        found = connection.execute(_text("testing", "database_exists").encode(), [name]).fetchone()
+    return found is not None
+
+
+def rename_database(dsn: str, name: str, new: str) -> None:
+    """Rename a database that nobody is connected to, unless there is one of the new name already. Raises
+    ``psycopg.Error``."""
+    with suppress(psycopg.errors.DuplicateDatabase):
+        execute_each(dsn, f"alter database {name} rename to {new}")
 
 
 def install_clock(dsn: str) -> None:

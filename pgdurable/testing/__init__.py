@@ -1,4 +1,4 @@
-"""A test harness: the engine in the test's own event loop, on a database that nobody keeps.
+"""A test harness: the engine in the test's own event loop, on a database that nobody keeps, or in memory.
 
     from pgdurable.testing import harness
 
@@ -9,7 +9,9 @@
 docs/guides/testing.md is the guide.
 """
 
+from pgdurable.testing.database_harness import Harness, harness
 from pgdurable.testing.failures import Failure
-from pgdurable.testing.harness import Harness, harness
+from pgdurable.testing.memory_harness import InMemoryHarness, in_memory
+from pgdurable.testing.settings import SETTINGS
 
-__all__ = ["Failure", "Harness", "harness"]
+__all__ = ["SETTINGS", "Failure", "Harness", "InMemoryHarness", "harness", "in_memory"]

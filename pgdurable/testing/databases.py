@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING, Final, Protocol
+from secrets import token_hex
+from typing import Final, Protocol
 
-from pgdurable.store.testing import execute_each
+from pgdurable.store import sql_files
+from pgdurable.store.migrate import migrate
+from pgdurable.store.testing import database_exists, execute_each, rename_database
 
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-TEMPLATE: Final = "pgdurable_template"
+EMPTY: Final = "template1"
 _numbers = itertools.count(1)
 
 
@@ -23,48 +23,47 @@ class Server(Protocol):
         ...
 
 
-class Shared(Protocol):
-    """What the processes that use one server have in common."""
-
-    def locked(self) -> AbstractContextManager[None]:
-        """One process at a time."""
-        ...
-
-    def once(self, what: str) -> AbstractContextManager[bool]:
-        """Like `locked`; tells whether ``what`` is still to be done, by whoever is first."""
-        ...
-
-
 class Databases:
-    """Fresh databases on one server. All of it blocks."""
+    """Fresh databases on one server. All of it blocks, and raises ``psycopg.Error``."""
 
-    def __init__(self, server: Server, shared: Shared) -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
-        self._shared = shared
+        self._admin = server.dsn("postgres")
+        self._template: str | None = None
 
+    @property
     def template(self) -> str:
-        """The name of a database with the schema in it that nobody is connected to."""
-        from pgdurable.store.migrate import migrate
+        """The name of a database with the schema in it that nobody is connected to, made when first asked
+        for.
 
-        with self._shared.once(TEMPLATE) as first:
-            if first:
-                execute_each(
-                    self.server.dsn("postgres"),
-                    f"drop database if exists {TEMPLATE} with (force)",
-                    f"create database {TEMPLATE}",
-                )
-                migrate(self.server.dsn(TEMPLATE))
-        return TEMPLATE
+        Its name says which schema. It is made under another one: of two processes that make it at once, one
+        has made it in vain.
+        """
+        if self._template is None:
+            files = sql_files.load()
+            name = f"pgdurable_{files.checksum[:16]}"
+            if not database_exists(self._admin, name):
+                self._make(name)
+            self._template = name
+        return self._template
 
     def create(self, template: str | None = None) -> str:
         """A new database, a clone of ``template``, by default with the schema in it: its name."""
-        name = f"test_{os.getpid()}_{next(_numbers)}"
-        source = template or self.template()
+        name = f"pgdurable_test_{os.getpid()}_{next(_numbers)}_{token_hex(2)}"
         execute_each(
-            self.server.dsn("postgres"), f"create database {name} template {source} strategy file_copy"
+            self._admin, f"create database {name} template {template or self.template} strategy file_copy"
         )
         return name
 
     def drop(self, name: str) -> None:
         """Away with it, and with whoever is connected still."""
-        execute_each(self.server.dsn("postgres"), f"drop database if exists {name} with (force)")
+        execute_each(self._admin, f"drop database if exists {name} with (force)")
+
+    def _make(self, name: str) -> None:
+        making = f"{name}_{os.getpid()}_{token_hex(2)}"
+        execute_each(self._admin, f"create database {making}")
+        try:
+            migrate(self.server.dsn(making))
+            rename_database(self._admin, making, name)
+        finally:
+            self.drop(making)

@@ -278,6 +278,11 @@ class Steps:
         if self.execution.unsafe_read:
             await self.execution.commit_reads()
         outcome, value = await self._execute(step)
+        task = asyncio.current_task()
+        assert task is not None, "steps beside the handler are tasks"
+        self._tasks.pop(
+            task, None
+        )  # it is over, though it is told so a moment later than the handler goes on
         self._propose(step, outcome, value)
 
     def _propose(self, step: Step[Any], outcome: Outcome, value: bytes) -> None:
@@ -287,7 +292,7 @@ class Steps:
         self.execution.port.propose(step.handle.index, outcome, value)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
+        self._tasks.pop(task, None)
         error = asyncio.CancelledError("a step cancelled itself") if task.cancelled() else task.exception()
         self.execution.step_ended(error)
 

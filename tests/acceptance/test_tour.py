@@ -19,7 +19,7 @@ import pytest
 
 from pgdurable.embedded import os_user
 from tests.acceptance.dev import BIN, ROOT, Dev, clean_environment, until
-from tests.fixtures.postgres import SHARED_DIR
+from tests.fixtures.postgres import shared_dir
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -97,8 +97,8 @@ class Theatre:
 
 
 @pytest.fixture(scope="module")
-def theatre(pytestconfig: pytest.Config) -> Generator[Theatre]:
-    folder = pytestconfig.stash[SHARED_DIR] / f"theatre-{os.getpid()}"
+def theatre() -> Generator[Theatre]:
+    folder = shared_dir() / f"theatre-{os.getpid()}"
     folder.mkdir()
     shared = Theatre(folder)
     with shared.dev:

@@ -19,22 +19,20 @@ from tests.circumstances.catalogue import CATALOGUE
 from tests.circumstances.circumstance import Circumstance
 from tests.circumstances.report import Report
 from tests.circumstances.stage import Stage
-from tests.fixtures.postgres import NUMBERS, SHARED_DIR, execute, locked
+from tests.fixtures.postgres import locked, shared_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pgdurable.testing.databases import Databases
     from tests.engine.processes import Nursery
-    from tests.fixtures.postgres import Server
 
 Reports = Callable[[Circumstance], dict[str, Report]]
 
 
 @pytest.fixture(scope="session")
 def reports(
-    server: Server,
-    template: str,
-    worker_id: str,
+    databases: Databases,
     nursery: Nursery,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
@@ -45,18 +43,17 @@ def reports(
     known: dict[Circumstance, dict[str, Report]] = {}
 
     def play(circumstance: Circumstance) -> list[Report]:
-        database = f"test_{worker_id}_{next(NUMBERS)}"
-        execute(server, f"create database {database} template {template} strategy file_copy")
+        database = databases.create()
         try:
             folder = tmp_path_factory.mktemp(circumstance.name)
-            stage = Stage(circumstance, nursery, folder, server.dsn(database))
+            stage = Stage(circumstance, nursery, folder, databases.server.dsn(database))
             return asyncio.run(stage.play(programs))
         finally:
-            execute(server, f"drop database {database} with (force)")
+            databases.drop(database)
 
     def report(circumstance: Circumstance) -> dict[str, Report]:
         if circumstance not in known:
-            folder = request.config.stash[SHARED_DIR] / circumstance.name
+            folder = shared_dir() / circumstance.name
             folder.mkdir(exist_ok=True)
             made = once(folder, lambda: play(circumstance))
             known[circumstance] = {report.name: report for report in made}

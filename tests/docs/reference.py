@@ -129,6 +129,19 @@ PAGES: Final = {
             "pgdurable.ConnectError",
         ),
     ),
+    "testing": Page(
+        "Testing",
+        "The engine in a test's own event loop, on a database that nobody keeps or in memory.",
+        (
+            "pgdurable.testing.harness",
+            "pgdurable.testing.Harness",
+            "pgdurable.testing.in_memory",
+            "pgdurable.testing.InMemoryHarness",
+            "pgdurable.testing.Failure",
+            "pgdurable.create_test_harness",
+            "pgdurable.HarnessEnvironment",
+        ),
+    ),
     "client_sync": Page(
         "Blocking clients",
         "The same without `await`, for programs without an event loop. May be used from several threads.",
@@ -170,6 +183,7 @@ ALIASES: Final = {
     "RestateDurableCallFuture": "CallFuture",
     "RestateDurableFuture": "DurableFuture",
     "RestateDurableSleepFuture": "SleepFuture",
+    "test_harness": "create_test_harness",
 }
 """Restate's names for what has another one here."""
 

@@ -6,14 +6,17 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+import httpx
 import psycopg
 import pytest
 
+import pgdurable
 from pgdurable import Context, Service, TerminalError
 from pgdurable.testing import harness
 
 if TYPE_CHECKING:
-    from tests.testing.conftest import Serve
+    from tests.fixtures.postgres import Server
+    from tests.testing.conftest import Serve, ServeOnPostgres
 
 greeter = Service("Greeter")
 
@@ -151,6 +154,32 @@ async def test_what_hangs_at_the_end_of_a_test_does_not_hold_it_up(
         await inside.wait()
     assert stopped == ["hang"]
     assert not caplog.records
+
+
+async def test_it_listens_for_http_if_asked_to(serve_on_postgres: ServeOnPostgres) -> None:
+    async with serve_on_postgres(greeter, ingress=True) as env, httpx.AsyncClient() as http:
+        response = await http.post(f"{env.url}/Greeter/greet", json="Sarah")
+        assert response.json() == "Hello Sarah"
+    async with serve_on_postgres(greeter) as env:
+        with pytest.raises(RuntimeError, match="ingress=True"):
+            assert env.url
+
+
+async def test_a_server_of_ones_own(server: Server) -> None:
+    async with harness([greeter], server=server.dsn("postgres")) as env:
+        assert await env.client.service_call(greet, "Sarah") == "Hello Sarah"
+        assert "pgdurable_test" in env.dsn
+
+
+async def test_the_harness_of_restate() -> None:
+    async with (
+        pgdurable.create_test_harness(pgdurable.app([greeter]), always_replay=True) as env,
+        pgdurable.create_client(env.ingress_url) as client,
+        httpx.AsyncClient() as http,
+    ):
+        assert await client.service_call(greet, "Sarah") == "Hello Sarah"
+        assert await env.client.service_call(greet, "Bob") == "Hello Bob"
+        assert (await http.get(f"{env.admin_api_url}/health")).status_code == 200
 
 
 async def test_a_database_of_its_own_is_gone_afterwards() -> None:

@@ -22,7 +22,7 @@ from pgdurable import (
 )
 
 if TYPE_CHECKING:
-    from tests.testing.conftest import Serve
+    from tests.testing.conftest import Serve, ServeOnPostgres
 
 DAY = timedelta(days=1)
 
@@ -115,14 +115,14 @@ async def test_back_off_passes_like_any_other_time(serve: Serve) -> None:
         assert [failure.retried for failure in env.failures] == [True, True, True]
 
 
-async def test_handlers_and_the_database_see_the_same_moved_time(serve: Serve) -> None:
+async def test_handlers_and_the_database_see_the_same_moved_time(serve_on_postgres: ServeOnPostgres) -> None:
     service = Service("Clock")
 
     @service.handler()
     async def now(ctx: Context) -> float:
         return await ctx.time()
 
-    async with serve(service) as env:
+    async with serve_on_postgres(service) as env:
         before = await env.client.service_call(now, None)
         await env.advance(365 * DAY)
         after = await env.client.service_call(now, None)
@@ -167,14 +167,16 @@ async def test_what_is_past_its_retention_goes_when_swept(serve: Serve) -> None:
         assert await env.client.service_call(once, None, idempotency_key="k") == 2
 
 
-async def test_the_database_has_its_own_clock_back_afterwards(serve: Serve, dsn: str) -> None:
+async def test_the_database_has_its_own_clock_back_afterwards(
+    serve_on_postgres: ServeOnPostgres, dsn: str
+) -> None:
     service = Service("Traveller")
 
     @service.handler()
     async def nothing(ctx: Context) -> None:
         del ctx
 
-    async with serve(service) as env:
+    async with serve_on_postgres(service) as env:
         await env.advance(DAY)
     with psycopg.connect(dsn) as connection:
         row = connection.execute("""

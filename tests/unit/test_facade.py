@@ -7,17 +7,18 @@ import sys
 
 import pgdurable
 import pgdurable.client
+import pgdurable.harness
 import pgdurable_sdk
 
 
 def test_the_facade_has_every_name_of_the_sdk() -> None:
-    parts = {*pgdurable_sdk.__all__, *pgdurable.client.__all__}
+    parts = {*pgdurable_sdk.__all__, *pgdurable.client.__all__, *pgdurable.harness.__all__}
     assert set(pgdurable.__all__) - parts == {"App", "__version__", "app"}
     assert parts <= set(pgdurable.__all__)
 
 
 def test_every_name_is_the_same_object() -> None:
-    for part in (pgdurable_sdk, pgdurable.client):
+    for part in (pgdurable_sdk, pgdurable.client, pgdurable.harness):
         for name in part.__all__:
             assert getattr(pgdurable, name) is getattr(part, name)
 

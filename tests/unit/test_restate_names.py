@@ -56,9 +56,6 @@ NAMES: Final = {
 ABSENT: Final = {
     "ScopedContext": "there is no flow control by scopes and limit keys",
     "with_connection": "a tunnel to Restate's cloud: handlers are in the worker's own process",
-    "create_test_harness": "testing",
-    "test_harness": "testing",
-    "HarnessEnvironment": "testing",
 }
 """Names that may be missing, and why."""
 
@@ -71,6 +68,9 @@ STATE: Final = ["enable_lazy_state", "state_preload"]
 SIGNATURES: Final = {
     "app": "services, protocol=, identity_keys=, journal_value_codec=",
     "create_client": "ingress=, headers=, journal_value_codec=",
+    "create_test_harness": (
+        "app, follow_logs=, restate_image=, always_replay=, disable_retries=, journal_value_codec="
+    ),
     "RestateClient.service_call": "tpe, arg, idempotency_key=, headers=",
     "RestateClient.service_send": "tpe, arg, send_delay=, idempotency_key=, headers=",
     "RestateClient.object_call": "tpe, key, arg, idempotency_key=, headers=",

@@ -7,23 +7,29 @@ import logging
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from pgdurable.config import Settings
+from pgdurable.client import connect
 from pgdurable.engine.instruments import Instruments
+from pgdurable.loader import App
 from pgdurable.store import verbs
 from pgdurable.store.lane import Lane
-from pgdurable.testing.client import Client
+from pgdurable.testing.client import TestClient
 from pgdurable.testing.clock import Clock, checked
-from pgdurable.testing.failures import Failure, raised_by_the_handler
-from pgdurable_sdk import ids
+from pgdurable.testing.failures import Failures
+from pgdurable.testing.settings import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
+    from pgdurable.client import Client
+    from pgdurable.config import Settings
     from pgdurable.engine.attempt import Attempt
-    from pgdurable.loader import App, Definition
+    from pgdurable.loader import Definition
     from pgdurable.node import Node
+    from pgdurable.testing.databases import Databases
+    from pgdurable.testing.failures import Failure
+    from pgdurable.testing.session import Container
     from pgdurable_sdk.port import Failed
 
 log = logging.getLogger("pgdurable.testing")
@@ -32,32 +38,17 @@ LOOK: Final = 0.02
 """Seconds after which `settle` looks again, for what nobody announces."""
 COMPLAIN: Final = 5.0
 """Seconds after which `settle` says what it is waiting for."""
-NEVER_HELPS: Final = (404, 570)
-"""Failures that a retry cannot mend: a handler that is not there, code that does not match its journal."""
-
-SETTINGS: Final = Settings(
-    drain=0.0,
-    retry=replace(
-        Settings().retry,
-        initial_interval=timedelta(milliseconds=10),
-        max_attempts=5,
-        on_max_attempts="kill",
-    ),
-)
-"""As in production, but for two things: a bug fails the test soon, instead of being retried for an hour; and
-what still runs at the end of a test is not waited for."""
 
 
 class _Probe(Instruments):
     """What the harness sees of its node."""
 
-    def __init__(self, *, always_replay: bool, disable_retries: bool) -> None:
+    def __init__(self, failures: Failures, *, always_replay: bool) -> None:
         self.always_replay = always_replay
         self.clock: Clock
-        self.failures: list[Failure] = []
+        self.failures = failures
         self.moved = asyncio.Event()
         self.count = 0
-        self._disable_retries = disable_retries
 
     def now(self) -> float:
         return self.clock.now()
@@ -67,27 +58,16 @@ class _Probe(Instruments):
         self.moved.set()
 
     def ended(self, attempt: Attempt, failed: Failed | None) -> bool:
-        error = attempt.execution.error
-        give_up = failed is not None and (self._disable_retries or failed.code in NEVER_HELPS)
-        if error is not None:
-            self.failures.append(
-                Failure(
-                    attempt.handler.target(attempt.row.key),
-                    ids.format_id(attempt.id),
-                    raised_by_the_handler(error),
-                    retried=failed is not None and not give_up,
-                )
-            )
-        return give_up
+        return self.failures.note(attempt.execution, failed)
 
 
 class Harness:
     """A running engine. `harness` makes one."""
 
-    def __init__(self, dsn: str, node: Node, probe: _Probe, lane: Lane) -> None:
+    def __init__(self, dsn: str, node: Node, probe: _Probe, lane: Lane, client: Client) -> None:
         self.dsn = dsn
         """The database, for a look with any driver."""
-        self.client = Client(node.gateway, probe.failures)
+        self.client = client
         """Calls handlers, and whatever else a client may do."""
         self._node = node
         self._probe = probe
@@ -95,9 +75,16 @@ class Harness:
         self._moving = asyncio.Lock()
 
     @property
+    def url(self) -> str:
+        """Where it listens for HTTP. Raises RuntimeError if that was not asked for."""
+        if self._node.ingress_port is None:
+            raise RuntimeError("this harness does not listen: harness(..., ingress=True)")
+        return f"http://127.0.0.1:{self._node.ingress_port}"
+
+    @property
     def failures(self) -> list[Failure]:
         """Attempts that failed so far, first to last."""
-        return list(self._probe.failures)
+        return list(self._probe.failures.kept)
 
     @property
     def now(self) -> datetime:
@@ -129,9 +116,10 @@ class Harness:
         becomes due, too. Raises ValueError for a negative ``delta``.
         """
         async with self._moving:
+            checked(delta)
             await self.settle()
             clock = self._probe.clock
-            until = await clock.hold() + checked(delta)
+            until = await clock.hold() + delta
             try:
                 while (due := await verbs.next_timer(self._lane, until)) is not None:
                     await clock.hold(due)
@@ -162,68 +150,81 @@ async def harness(
     always_replay: bool = False,
     disable_retries: bool = False,
     dsn: str | None = None,
+    server: str | Container | None = None,
+    ingress: bool = False,
     settings: Settings | None = None,
+    failures: list[Failure] | None = None,
 ) -> AsyncGenerator[Harness]:
     """An engine for ``services`` in this event loop.
 
-    ``always_replay`` ends every attempt at its next await and runs it again from its journal, so that code
-    which is not deterministic fails. ``disable_retries`` lets an invocation fail with its first error.
-    Without a ``dsn`` it has a new database on a server that all tests share; with one, that database, which
-    is brought to this release's schema and stays as the test leaves it.
+    It has a new database, dropped afterwards, on an embedded server that all tests share.
 
-    Raises EmbeddedPostgresError when the server cannot be started, a StoreError or MigrationError when the
-    given database cannot be used.
+    Parameters:
+        services: What is tested.
+        always_replay: End every attempt at its next await and run it again from its journal, so that code
+            which is not deterministic fails.
+        disable_retries: An invocation fails with its first error.
+        dsn: Take this database instead. It is brought to this release's schema, and stays as the test leaves
+            it.
+        server: Make the new database on this server: a connection string with a role that may create
+            databases, or a started ``PostgresContainer`` of testcontainers.
+        ingress: Also listen for HTTP, at ``env.url``.
+        settings: The engine's, instead of `SETTINGS`.
+        failures: What fails is added to this list, too, as it happens.
+
+    Raises:
+        EmbeddedPostgresError: The server cannot be started.
+        MigrationError: The given database, or server, cannot be used.
     """
-    async with (
-        _database(dsn) as found,
-        _node(found, services, always_replay, disable_retries, settings or SETTINGS) as env,
-    ):
+    app = services if isinstance(services, App) else App(services)
+    probe = _Probe(Failures(failures, disable_retries=disable_retries), always_replay=always_replay)
+    chosen = settings or SETTINGS
+    if always_replay:
+        chosen = replace(chosen, inactivity_timeout=0.0)
+    async with _database(dsn, server) as found, _running(found, app, probe, chosen, ingress) as env:
         yield env
 
 
 @asynccontextmanager
-async def _node(
-    dsn: str,
-    services: App | Iterable[Definition],
-    always_replay: bool,
-    disable_retries: bool,
-    settings: Settings,
+async def _running(
+    dsn: str, app: App, probe: _Probe, settings: Settings, ingress: bool
 ) -> AsyncGenerator[Harness]:
-    from pgdurable.loader import App
-    from pgdurable.node import Node  # takes a while to import: the HTTP server comes along
+    from pgdurable.node import Address, Node  # takes a while to import: the HTTP server comes along
 
-    app = services if isinstance(services, App) else App(services)
-    probe = _Probe(always_replay=always_replay, disable_retries=disable_retries)
     lane = Lane(dsn, "testing")
     probe.clock = Clock(dsn, lane)
-    if always_replay:
-        settings = replace(settings, inactivity_timeout=0.0)
     node = Node(
-        dsn, services=app.services, settings=settings, instruments=probe, codec=app.journal_value_codec
+        dsn,
+        services=app.services,
+        ingress=Address("127.0.0.1", 0) if ingress else None,
+        settings=settings,
+        instruments=probe,
+        codec=app.journal_value_codec,
     )
+    client = connect(dsn, journal_value_codec=app.journal_value_codec)
+    explained = TestClient(client.backend, client.performer, probe.failures)
     await node.start()
     try:
-        yield Harness(dsn, node, probe, lane)
+        yield Harness(dsn, node, probe, lane, explained)
     except BaseException as error:
-        _explain(error, probe.failures)
+        probe.failures.explain(error)
         raise
     finally:
+        await explained.close()
         await node.stop()
         await lane.close()
         await probe.clock.remove()
 
 
 @asynccontextmanager
-async def _database(dsn: str | None) -> AsyncGenerator[str]:
+async def _database(dsn: str | None, server: str | Container | None) -> AsyncGenerator[str]:
     if dsn is not None:
         from pgdurable.store.migrate import migrate
 
         await asyncio.to_thread(migrate, dsn)
         yield dsn
         return
-    from pgdurable.testing.session import run
-
-    databases = await asyncio.to_thread(run.databases)
+    databases = await asyncio.to_thread(_databases, server)
     name = await asyncio.to_thread(databases.create)
     try:
         yield databases.server.dsn(name)
@@ -231,12 +232,7 @@ async def _database(dsn: str | None) -> AsyncGenerator[str]:
         await asyncio.to_thread(databases.drop, name)
 
 
-def _explain(error: BaseException, failures: list[Failure]) -> None:
-    """Say in a test's own error what went wrong in handlers, where it does not say so already."""
-    chain: Any = error
-    while chain is not None:
-        if any(failure.error is chain for failure in failures):
-            return
-        chain = chain.__cause__ or chain.__context__
-    if failures:
-        error.add_note(f"The first failure in a handler: {failures[0]}")
+def _databases(server: str | Container | None) -> Databases:
+    from pgdurable.testing import session
+
+    return session.session.databases() if server is None else session.databases_at(server)
