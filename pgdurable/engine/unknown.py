@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pgdurable_sdk.exceptions import UnknownTarget, UsageError
 from pgdurable_sdk.handler import ServiceType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from pgdurable.engine.registry import Registry
-    from pgdurable.engine.target import Target
 
 _KINDS = {
     ServiceType.SERVICE: "service",
@@ -21,21 +18,48 @@ _KINDS = {
 }
 
 
-def unknown_target(registry: Registry, service: str, handler: str) -> UnknownTarget:
+class Served(Protocol):
+    """What can be called."""
+
+    @property
+    def services(self) -> list[str]:
+        """Names."""
+        ...
+
+    def knows(self, service: str) -> bool:
+        """Whether it is one of them."""
+        ...
+
+    def handlers_of(self, service: str) -> list[str]:
+        """Names."""
+        ...
+
+
+class Kind(Protocol):
+    """A handler, as far as it matters whether it has a key."""
+
+    @property
+    def service(self) -> str: ...
+
+    @property
+    def service_type(self) -> ServiceType: ...
+
+
+def unknown_target(served: Served, service: str, handler: str) -> UnknownTarget:
     """The error of a call that can go nowhere now. It is tried again: a worker may still be starting."""
-    if registry.knows(service):
+    if served.knows(service):
         return UnknownTarget(
             f"{service} has no handler {handler!r} (RT0018)."
-            f"{_meant(handler, registry.handlers_of(service))} "
+            f"{_meant(handler, served.handlers_of(service))} "
             "If it is new, start a worker that has it"
         )
     return UnknownTarget(
-        f"there is no service {service!r} (RT0018).{_meant(service, registry.services)} "
+        f"there is no service {service!r} (RT0018).{_meant(service, served.services)} "
         "If the name is right, start a worker that serves it"
     )
 
 
-def check_key(target: Target, key: str | None) -> None:
+def check_key(target: Kind, key: str | None) -> None:
     """Raise UsageError for a call by name with a key where there is none, or without one where there is."""
     kind = _KINDS[target.service_type]
     if target.service_type is ServiceType.SERVICE and key is not None:

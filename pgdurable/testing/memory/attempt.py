@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from pgdurable.engine.unknown import check_key, unknown_target
 from pgdurable.testing.memory.records import Result, Submission, Waiter
 from pgdurable_sdk import ids
-from pgdurable_sdk.exceptions import AttemptLost, UnknownTarget
+from pgdurable_sdk.exceptions import AttemptLost
 from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.journal.entries import EntryType
 from pgdurable_sdk.port import Start
@@ -88,9 +89,8 @@ class Attempt:
         assert entry.target_id is not None
         handler = self._engine.handlers.get((request.service, request.handler))
         if handler is None:
-            raise UnknownTarget(
-                f"there is no handler {request.service}/{request.handler}; is it one of the test's services?"
-            )
+            raise unknown_target(self._engine, request.service, request.handler)
+        check_key(handler, request.key)
         waits = entry.type is EntryType.CALL
         return Submission(
             id=entry.target_id,

@@ -54,6 +54,19 @@ class Engine:
 
     # -- from outside --------------------------------------------------------------------------------------
 
+    @property
+    def services(self) -> list[str]:
+        """The names of what is served."""
+        return sorted({service for service, _ in self.handlers})
+
+    def knows(self, service: str) -> bool:
+        """Whether there is such a service."""
+        return service in self.services
+
+    def handlers_of(self, service: str) -> list[str]:
+        """The names of its handlers."""
+        return sorted(name for of, name in self.handlers if of == service)
+
     def submit(self, new: Submission) -> bool:
         """Admit an invocation. False if it is there already."""
         self.stir()
