@@ -19,6 +19,7 @@ import pgdurable
 from pgdurable.config import Settings
 from pgdurable_cli import main
 from pgdurable_sdk.retry import InvocationRetryPolicy
+from tests.circumstances.programs.situations import ANSWERS
 from tests.docs import reference
 from tests.docs.pages import LANGUAGES, ROOT, Block, blocks, examples, pages
 from tests.docs.terminal import Terminal
@@ -119,6 +120,15 @@ def first_cells(page: str) -> list[str]:
     ]
 
 
+def table(page: str, first: str) -> list[list[str]]:
+    """The cells of a page's table whose first heading is ``first``, heading included, without backticks."""
+    text = (ROOT / page).read_text()
+    found = re.search(rf"^\| {first} \|.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"{page} has no table of {first}"
+    head, _, *body = found.group().splitlines()
+    return [re.findall(r"\| `?([^|`]+?)`? (?=\|)", line) for line in (head, *body)]
+
+
 def test_the_reference_has_every_command() -> None:
     def commands(group: click.Group, path: tuple[str, ...]) -> Generator[str]:
         for name, command in group.commands.items():
@@ -129,6 +139,13 @@ def test_the_reference_has_every_command() -> None:
 
     told = [re.split(r" (?=[A-Z\[])", cell)[0] for cell in first_cells("docs/reference/cli.md")]
     assert sorted(told) == sorted(commands(main, ("pgdurable",)))
+
+
+def test_the_reference_says_what_becomes_of_each_status() -> None:
+    """As the tests have it that do it."""
+    (_, *operations), *lines = table("docs/reference/sql.md", "status")
+    told = {status: dict(zip(operations, answers, strict=True)) for status, *answers in lines}
+    assert told == {status: answers for status, answers in ANSWERS.items() if status}
 
 
 def test_the_reference_has_every_view_and_function(dsn: str) -> None:

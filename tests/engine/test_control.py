@@ -33,6 +33,31 @@ async def test_cancelling_who_is_scheduled(engine: Engine) -> None:
     assert engine.ledger.count("greet") == 0
 
 
+async def test_controlling_what_nobody_runs_yet(engine: Engine) -> None:
+    worker = await engine.worker("trees.py")
+    client = await engine.client()
+    worker.terminate()
+    await worker.ended()
+    operations = ("cancel", "kill", "pause", "resume")
+    ids = {operation: await client.send("Tree", "busy", 0.0) for operation in operations}
+    assert {engine.database.status(id) for id in ids.values()} == {"ready"}
+    answers = [engine.database.control(operation, id) for operation, id in ids.items()]
+    assert answers == ["accepted", "done", "accepted", "accepted"]
+    assert [engine.database.status(id) for id in ids.values()] == ["ready", "completed", "paused", "ready"]
+    await engine.worker("trees.py")
+    await fails_with(client, ids["cancel"], "cancel")
+    await fails_with(client, ids["kill"], "killed")
+    async with asyncio.timeout(5):
+        assert await client.attach(ids["resume"]) == "done"
+    assert engine.database.status(ids["pause"]) == "paused"
+    assert engine.database.control("resume", ids["pause"]) == "accepted"
+    async with asyncio.timeout(5):
+        assert await client.attach(ids["pause"]) == "done"
+    begun = {line["id"] for line in engine.ledger.lines("begin")}
+    assert begun == {ids["pause"], ids["resume"]}, "the step of the cancelled one was not begun"
+    engine.database.sound()
+
+
 async def test_cancelling_who_waits_for_its_key(engine: Engine) -> None:
     await engine.worker("basic.py")
     client = await engine.client()
