@@ -11,7 +11,7 @@ class Circumstance(Enum):
     FIRST_RUN = "first run"
     """One process does it all, and has patience with whoever waits."""
     REPLAY = "replay"
-    """The same, but whoever waits is suspended at once and replayed."""
+    """The same, but each attempt ends where it awaits something, and the next one replays it."""
     CRASH = "crash"
     """The worker is killed, and another one goes on."""
     APART = "apart"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
@@ -97,7 +97,7 @@ class Stage:
             case Circumstance.FIRST_RUN:
                 begun = [self._begin("whole", port)]
             case Circumstance.REPLAY:
-                begun = [self._begin("whole", port, inactivity_timeout=0.0)]
+                begun = [self._begin("whole", port, always_replay=True)]
             case Circumstance.CRASH:
                 begun = [self._begin(None, port), self._begin("whole")]
             case Circumstance.APART:
@@ -108,14 +108,15 @@ class Stage:
 
         return port, {service.name for service in apps.whole.services}
 
-    def _begin(self, app: str | None, port: int | None = None, **settings: Any) -> Process:
+    def _begin(self, app: str | None, port: int | None = None, *, always_replay: bool = False) -> Process:
         process = self._nursery.begin(
             self._folder,
             self._dsn,
             app=f"{APPS}:{app}" if app else None,
             port=port,
             ledger=self.ledger,
-            settings={"reap": 0.2} | settings,
+            always_replay=always_replay,
+            settings={"reap": 0.2} | ({"inactivity_timeout": 0.0} if always_replay else {}),
         )
         self.processes.append(process)
         return process

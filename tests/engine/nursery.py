@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import uvloop
 
 from pgdurable.config import Settings
+from pgdurable.engine.instruments import Instruments
 from pgdurable.engine.notifier import Notifier
 from pgdurable.loader import load_app
 from pgdurable.node import Address, Node
@@ -89,6 +90,8 @@ async def child(specification: dict[str, Any]) -> int:
         Notifier.send = lambda self, channel, line: None  # type: ignore[method-assign]
     if specification["heartless"]:
         Heart._renew = lambda self, connection: True  # type: ignore[method-assign]  # pyright: ignore
+    instruments = Instruments()
+    instruments.always_replay = specification["always_replay"]
     app, port = specification["app"], specification["port"]
     loaded = load_app(app) if app else None
     node = Node(
@@ -97,6 +100,7 @@ async def child(specification: dict[str, Any]) -> int:
         codec=loaded.journal_value_codec if loaded else None,
         ingress=Address("127.0.0.1", port) if port else None,
         settings=Settings(**specification["settings"]),
+        instruments=instruments,
     )
     await node.start()
     admin = None

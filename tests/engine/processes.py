@@ -108,6 +108,7 @@ class Nursery:
         admin: int | None = None,
         mute: bool = False,
         heartless: bool = False,
+        always_replay: bool = False,
         ledger: Path,
         settings: dict[str, Any],
     ) -> Process:
@@ -115,7 +116,7 @@ class Nursery:
 
         ``app`` is a file in apps/, or ``module:name``. ``port`` and ``admin`` are of its HTTP.
         ``mute``: it sends no notifications, as if all were lost. ``heartless``: it believes that its lease is
-        renewed, and nobody else does.
+        renewed, and nobody else does. ``always_replay``: every attempt ends at its next await.
         """
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
@@ -125,6 +126,7 @@ class Nursery:
             "admin": admin,
             "mute": mute,
             "heartless": heartless,
+            "always_replay": always_replay,
             "settings": settings,
             "environment": {VARIABLE: str(ledger)},
             "output": str(output),
