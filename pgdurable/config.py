@@ -50,7 +50,7 @@ class Settings:
     """The same while it has no listening connection."""
 
     missing_poll: float = 5.0
-    """How often waiting attempts look for deliveries whose notification was lost."""
+    """How often attempts look for deliveries whose notification was lost."""
 
     result_poll: float = 1.0
     """How often results that clients wait for are looked up, in case a notification was lost."""

@@ -82,7 +82,7 @@ class Hints:
         self._registry.changed()
         if self._residents is not None:
             self._wake_claimer()
-            self._residents.missing.fetch_waiting()
+            self._residents.missing.fetch_all()
 
     @property
     def _residents(self) -> Residents | None:

@@ -1,8 +1,8 @@
 """Notifications that did not reach an attempt in memory: delivered by other processes, or announced to
 nobody.
 
-They are fetched when a hint says so, when a gap in the numbering shows it, and now and then for all that
-wait.
+They are fetched when a hint says so, when a gap in the numbering shows it, and now and then for all attempts:
+those that wait, and those in a step, which a cancellation interrupts.
 """
 
 from __future__ import annotations
@@ -52,11 +52,9 @@ class Missing:
             del self._early[id]
             self.fetch(id)
 
-    def fetch_waiting(self) -> None:
-        """There may be news for all that wait."""
-        self._wanted.update(
-            id for id, attempt in self._attempts.items() if attempt.execution.waiting_since is not None
-        )
+    def fetch_all(self) -> None:
+        """There may be news for anybody."""
+        self._wanted.update(self._attempts)
         if self._wanted:
             self._wake.set()
 
@@ -67,7 +65,7 @@ class Missing:
                 async with asyncio.timeout(self._interval):
                     await self._wake.wait()
             except TimeoutError:
-                self.fetch_waiting()
+                self.fetch_all()
             self._wake.clear()
             wanted, self._wanted = self._wanted, set()
             heard = {id: self._attempts[id].heard for id in wanted if id in self._attempts}

@@ -41,7 +41,7 @@ begin
     end if;
 end $$;
 
--- What a running attempt has not heard of yet, for attempts that wait in memory.
+-- What a running attempt has not heard of yet, for attempts in memory.
 create or replace function pgdurable_engine.notifications_after(p_ids uuid[], p_seqs int[])
 returns setof pgdurable_engine.notification
 language sql stable

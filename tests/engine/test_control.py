@@ -113,6 +113,17 @@ async def test_a_cancellation_interrupts_a_step(engine: Engine) -> None:
     assert engine.ledger.count("end", id=id) == 1
 
 
+async def test_a_cancellation_that_nobody_announces_interrupts_a_step(engine: Engine) -> None:
+    """It is found by looking, as everything is, though the handler waits for nobody but itself."""
+    await engine.worker("trees.py", missing_poll=0.1)
+    client = await engine.client()
+    id = await client.send("Tree", "busy", 3600.0)
+    await until(lambda: engine.ledger.count("begin", id=id), 5, "the step begins")
+    cancel = "row(invocation_uuid(%s), 'cancel', null, null, null, null)::pgdurable_engine.signal"
+    assert engine.database.value(f"select s.answers from pgdurable_engine.signal(array[{cancel}]) s", id)
+    await fails_with(client, id, "cancel")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("inactivity_timeout", [60.0, 0.0])
 async def test_a_cancelled_tree_is_undone_from_the_leaves(engine: Engine, inactivity_timeout: float) -> None:
