@@ -7,6 +7,7 @@ import logging
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from pgdurable.client import connect
@@ -224,7 +225,10 @@ async def _database(dsn: str | None, server: str | Container | None) -> AsyncGen
         await asyncio.to_thread(migrate, dsn)
         yield dsn
         return
-    databases = await asyncio.to_thread(_databases, server)
+    databases, _ = await asyncio.gather(
+        asyncio.to_thread(_databases, server),
+        asyncio.to_thread(import_module, "pgdurable.node"),  # for as long as a server takes to start
+    )
     name = await asyncio.to_thread(databases.create)
     try:
         yield databases.server.dsn(name)

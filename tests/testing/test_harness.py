@@ -165,8 +165,20 @@ async def test_it_listens_for_http_if_asked_to(serve_on_postgres: ServeOnPostgre
             assert env.url
 
 
-async def test_a_server_of_ones_own(server: Server) -> None:
-    async with harness([greeter], server=server.dsn("postgres")) as env:
+class Started:
+    """What the harness needs of a container of testcontainers: where it is."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+
+    def get_connection_url(self, host: str | None = None, driver: str | None = "psycopg2") -> str:
+        assert driver is None, "SQLAlchemy's way to name a driver is not libpq's"
+        return self.dsn if host is None else host
+
+
+@pytest.mark.parametrize("kind", [str, Started], ids=["a connection string", "a container"])
+async def test_a_server_of_ones_own(server: Server, kind: type[str] | type[Started]) -> None:
+    async with harness([greeter], server=kind(server.dsn("postgres"))) as env:
         assert await env.client.service_call(greet, "Sarah") == "Hello Sarah"
         assert "pgdurable_test" in env.dsn
 
