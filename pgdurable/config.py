@@ -58,6 +58,10 @@ class Settings:
     reap: float = 1.0
     """How often dead workers are looked for."""
 
+    expire: float = 60.0
+    """How often what is kept for less than an hour, or has an idempotency key or a workflow's key, is deleted
+    when its retention is over."""
+
     sweep: float = 3600.0
     """How often results and journals past their retention are deleted (Restate's cleanup-interval)."""
 

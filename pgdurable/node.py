@@ -112,6 +112,7 @@ class Node:
             self._registry.run,
             self._timers.run,
             self._maintenance.run_reaper,
+            self._maintenance.run_expirer,
             self._maintenance.run_sweeper,
         ):
             self._spawn(loop)

@@ -434,6 +434,7 @@ create function pgdurable_engine.entry_type(p_type smallint) returns text langua
 create function pgdurable_engine.expire(p_ids uuid[]) returns integer language plpgsql volatile;
 create function pgdurable_engine.expire_completed(p_ids uuid[]) returns integer language sql volatile;
 create function pgdurable_engine.expire_completed_journals(p_ids uuid[]) returns void language sql volatile;
+create function pgdurable_engine.expire_due(p_limit integer DEFAULT 1000) returns integer language plpgsql volatile;
 create function pgdurable_engine.expire_journals(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.failure_json(p_value bytea) returns json language sql stable;
 create function pgdurable_engine.failure_payload(p_code integer, p_message text) returns bytea language sql stable;

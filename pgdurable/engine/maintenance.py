@@ -23,7 +23,7 @@ STRETCH: Final = 1000
 
 
 class Maintenance:
-    """Both loops survive an absent database: they say so and try again."""
+    """All loops survive an absent database: they say so and try again."""
 
     def __init__(self, lane: Lane, settings: Settings, hints: Hints) -> None:
         self._lane = lane
@@ -43,6 +43,16 @@ class Maintenance:
                 self._hints.pass_on(hints)
             # Jitter, so that several processes do not ask in step.
             await asyncio.sleep(self._settings.reap * random.uniform(0.8, 1.2))
+
+    async def run_expirer(self) -> None:
+        """Expire what has a time of its own to go, for ever: what is kept for a short time goes in time."""
+        while True:
+            await asyncio.sleep(self._settings.expire * random.uniform(0.8, 1.2))
+            try:
+                while await verbs.expire_due(self._lane, STRETCH) == STRETCH:
+                    pass
+            except StoreError as error:
+                log.debug("nothing was expired: %s", error)
 
     async def run_sweeper(self) -> None:
         """Expire old invocations, for ever."""

@@ -161,6 +161,12 @@ async def at_rest(lane: Lane, worker: UUID | None, routes: Sequence[str], heard:
     return bool(record[0])
 
 
+async def expire_due(lane: Lane, limit: int) -> int:
+    """Expire what was noted to go by now, at most ``limit``; returns how many went."""
+    expired: int = (await lane.row(query("expire_due"), limit))[0]
+    return expired
+
+
 async def results(lane: Lane, ids: Sequence[UUID]) -> list[ResultRow]:
     """The results of those of ``ids`` that are completed."""
     return [ResultRow(*row) for row in await lane.rows(query("results"), ids)]

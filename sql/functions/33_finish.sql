@@ -28,7 +28,8 @@ begin
         select d.id, d.index, 1025, d.seen, d.outcome, d.value, p_now from done d
     ), kept as (
         insert into pgdurable_engine.expiry (expires_at, id)
-        select p_now + make_interval(secs => k.seconds), d.id
+        -- A minute is left to whoever waits for the result and was not told of it.
+        select p_now + make_interval(secs => greatest(k.seconds, 60)), d.id
         from done d
         cross join lateral (
             select d.retention as seconds
@@ -36,6 +37,7 @@ begin
             select d.journal_retention where d.journal_retention < d.retention
         ) k
         where d.idempotency_key is not null or d.handler_type = 'workflow'
+            or d.retention < 3600 or d.journal_retention < 3600
         on conflict do nothing
     ), told as (
         delete from pgdurable_engine.waiter w using done d where w.id = any (array[d.id])

@@ -112,7 +112,7 @@ begin
 end $$;
 
 -- Old results and journals, a stretch of the primary key at a time: plain ids are in time order, so p_after is a cursor
--- (null starts over) and everything younger than a minute is out of reach. Derived ids are found through `expiry`.
+-- (null starts over) and everything younger than a minute is out of reach. Then what `expire_due` finds.
 create or replace function pgdurable_engine.sweep(
     p_after uuid default null, p_limit int default 1000,
     out cursor uuid, out expired int
@@ -148,7 +148,19 @@ begin
     expired := pgdurable_engine.expire_completed(coalesce(v_old, '{}'));
     perform pgdurable_engine.expire_completed_journals(coalesce(v_outlived, '{}'));
     cursor := case when cardinality(v_seen) = p_limit then v_seen[p_limit] end;
+    expired := expired + pgdurable_engine.expire_due(p_limit);
+end $$;
 
+-- What `finish` noted to go at a certain time, at most p_limit: derived ids, which are not in time order, and what is
+-- kept for less than an hour, which a sweep may come too late for. Cheap, so it is asked for every minute.
+create or replace function pgdurable_engine.expire_due(p_limit int default 1000) returns int
+language plpgsql
+as $$
+declare
+    v_now     timestamptz := pgdurable_engine.clock();
+    v_due     uuid[];
+    v_expired int;
+begin
     with due as (
         delete from pgdurable_engine.expiry e
         where (e.expires_at, e.id) in (
@@ -157,9 +169,10 @@ begin
         )
         returning e.id
     )
-    select array_agg(d.id) into v_old from due d;
-    expired := expired + pgdurable_engine.expire_completed(coalesce(v_old, '{}'));
-    perform pgdurable_engine.expire_completed_journals(coalesce(v_old, '{}'));
+    select coalesce(array_agg(d.id), '{}') into v_due from due d;
+    v_expired := pgdurable_engine.expire_completed(v_due);
+    perform pgdurable_engine.expire_completed_journals(v_due);
+    return v_expired;
 end $$;
 
 -- Those of p_ids whose retention is over; an id may have been used again since.

@@ -195,7 +195,8 @@ create table pgdurable_engine.event (
 );
 create index event_id on pgdurable_engine.event (id);
 
--- When the derived ids (idempotent calls, workflow runs) may go: they are not in time order, so they need an index.
+-- When derived ids (idempotent calls, workflow runs) may go, which are not in time order, and what is kept for less than
+-- an hour. All else a sweep finds.
 create table pgdurable_engine.expiry (
     expires_at timestamptz not null,
     id         uuid not null,

@@ -295,6 +295,13 @@ def sweep(story: Story) -> Callable[[], Any]:
 
 
 @kind
+def expire_due(story: Story) -> Callable[[], Any]:
+    story.apply(story.run(plain(retention=60, journal_retention=60)).complete())
+    story.sleep(60)
+    return lambda: story.call("expire_due", p_limit=5)
+
+
+@kind
 def purge(story: Story) -> Callable[[], Any]:
     attempt = story.run(workflow())
     story.apply(attempt.write("n", "1"), attempt.promise(GET_PROMISE, "p"), attempt.complete())

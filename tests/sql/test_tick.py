@@ -159,6 +159,26 @@ def test_a_journal_may_go_before_the_result(story: Story) -> None:
         assert story.sweep() == 1
 
 
+def test_what_is_kept_for_less_than_an_hour_does_not_wait_for_a_sweep(story: Story) -> None:
+    none, short, long = plain(retention=0, journal_retention=0), plain(retention=600), plain(retention=3600)
+    once = plain(retention=7200, journal_retention=60, idempotency_key="ik")
+    for submission in (none, short, long, once):
+        story.apply(story.run(submission).complete('"hi"'))
+    assert story.count("expiry") == 4, "two for the one whose journal goes before its result"
+
+    def expired(seconds: float) -> tuple[int, list[bool]]:
+        story.sleep(seconds)
+        went = story.call("expire_due", p_limit=10)
+        return went, [story.status(submission) is not None for submission in (none, short, long, once)]
+
+    assert expired(59) == (0, [True, True, True, True])
+    assert expired(1) == (1, [False, True, True, True])
+    assert (len(story.journal(once)), len(story.journal(short))) == (1, 2)
+    assert expired(540) == (1, [False, False, True, True])
+    assert expired(6600) == (1, [False, False, True, False])
+    assert story.sweep() == 1
+
+
 def test_the_sweep_goes_on_where_it_stopped(story: Story) -> None:
     for _ in range(7):
         story.apply(story.run(plain(retention=60)).complete())
