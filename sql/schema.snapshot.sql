@@ -693,3 +693,6 @@ create function pgdurable_engine.write_state(p_state pgdurable_engine.state_writ
 --     public boolean
 --     ty text
 --     deployment_id text
+--     documentation text
+--     metadata text
+--     options text

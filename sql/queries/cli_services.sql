@@ -4,6 +4,7 @@ select
     (
         select count(*) from pgdurable.sys_invocation_status i
         where i.target_service_name = s.name and i.status <> 'completed'
-    ) as live
+    ) as live,
+    s.documentation, s.metadata, s.options
 from pgdurable.sys_service s
 order by s.name

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from pgdurable import Context, InvocationRetryPolicy, Service
 from tests.cli.conftest import register, text_id
 from tests.sql.story import ATTACH, exclusive, hexed, plain, shared, workflow
 
@@ -39,6 +42,49 @@ def test_a_service(cli: Cli, story: Story) -> None:
         ("pending", 1),
         ("ready", 1),
     ]
+
+
+def test_what_a_service_says_of_itself(cli: Cli, story: Story) -> None:
+    shop = Service(
+        "Shop",
+        description="sells tickets",
+        metadata={"team": "box office"},
+        abort_timeout=timedelta(hours=1),
+        ingress_private=True,
+    )
+
+    @shop.handler(
+        inactivity_timeout=timedelta(seconds=5),
+        invocation_retry_policy=InvocationRetryPolicy(max_attempts=3),
+        metadata={"pager": "none"},
+    )
+    async def buy(ctx: Context) -> None:
+        """Buy one."""
+
+    @shop.handler()
+    async def sell(ctx: Context) -> None: ...
+
+    manifests = msgspec.json.encode([shop.manifest()]).decode()
+    story.connection.execute(
+        "select pgdurable_engine.register('dp_two', 'shop.py', '{}', %s::jsonb)", [manifests]
+    )
+    told = cli.says("services", "describe", "Shop").splitlines()
+    assert [line.rstrip().split(maxsplit=1) for line in told[4:7]] == [
+        ["Callable", "from handlers only"],
+        ["About", "sells tickets"],
+        ["Metadata", 'team "box office"'],
+    ]
+    assert told[7].split() == ["Options", "abort_timeout", "3600.0"]
+    (line,) = [line for line in told if line.startswith("buy")]
+    assert line.split()[:5] == ["buy", "service,", "private", "Buy", "one."]
+    own = 'inactivity_timeout 5.0, metadata {"pager": "none"}, retry_policy {"max_attempts": 3}'
+    assert line.rstrip().endswith(own)
+    (line,) = [line for line in told if line.startswith("sell")]
+    assert line.split() == ["sell", "service,", "private"]
+    shown = story.rows(
+        "select documentation, metadata, options from pgdurable.sys_service where name = 'Shop'"
+    )
+    assert shown == [("sells tickets", '{"team": "box office"}', '{"abort_timeout": 3600.0}')]
 
 
 def test_a_service_that_is_not_there(cli: Cli) -> None:

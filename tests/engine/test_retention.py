@@ -1,4 +1,4 @@
-"""What is completed goes when its handler, its service or the settings say, and a duplicate runs anew then."""
+"""What is completed goes when its handler, its service or the settings say; then a duplicate runs anew."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_invocations_go_as_their_handler_says_or_its_service(dsn: str) -> 
         for handler in (as_the_service, as_itself, not_at_all):
             await env.client.service_call(handler, None)
             await env.client.service_call(handler, None, idempotency_key="once")
-        # Without a key the journal's retention counts; with one it is the result's, and no journal outlives it.
+        # Without a key the journal's retention counts; with one the result's, which no journal outlives.
         assert await left(env, after=timedelta(minutes=1)) == {"as_the_service": [2, 2], "as_itself": [2, 2]}
         assert await left(env, after=timedelta(minutes=29)) == {"as_the_service": [1], "as_itself": [2]}
         assert await left(env, after=timedelta(minutes=90)) == {"as_itself": [2]}

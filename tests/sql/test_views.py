@@ -32,7 +32,7 @@ COLUMNS = {
     "sys_journal": "partition_key id index entry_type name completed invoked_id invoked_target"
     " sleep_wakeup_at promise_name raw raw_length version entry_json entry_lite_json appended_at uuid",
     "sys_journal_events": "partition_key id after_journal_entry_index appended_at event_type event_json uuid",
-    "sys_service": "name revision public ty deployment_id",
+    "sys_service": "name revision public ty deployment_id documentation metadata options",
     "sys_deployment": "id ty endpoint created_at min_service_protocol_version max_service_protocol_version"
     " services",
 }
@@ -314,7 +314,8 @@ def test_services_and_deployments(story: Story) -> None:
     register("one", "A", "B")
     register("two", "B", public=False)
     register("two", "B", public=False)
-    assert story.rows("select * from pgdurable.sys_service order by name") == [
+    columns = "name, revision, public, ty, deployment_id"
+    assert story.rows(f"select {columns} from pgdurable.sys_service order by name") == [
         ("A", 1, True, "service", "one"),
         ("B", 2, False, "service", "two"),
     ]

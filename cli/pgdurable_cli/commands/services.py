@@ -37,6 +37,9 @@ class ServiceRow:
     handlers: list[str]
     live: int
     """Invocations that are not completed."""
+    documentation: str | None
+    metadata: str | None
+    options: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +134,28 @@ def describe(service: ServiceRow, handlers: list[HandlerRow], counts: list[Statu
             ("Revision", str(service.revision)),
             ("Deployment", service.deployment_id),
             ("Callable", "from the ingress and from handlers" if service.public else "from handlers only"),
+            ("About", service.documentation),
+            ("Metadata", spelt(pairs(service.metadata))),
+            ("Options", spelt(pairs(service.options))),
         ]
     )
-    parts: list[RenderableType] = [Text(service.name, style="bold"), head, "", handler_table(handlers)]
+    title = Text(service.name, style="bold")
+    parts: list[RenderableType] = [title, head, "", handler_table(service, handlers)]
     if counts:
         parts += ["", status_table(counts)]
     return Group(*parts)
 
 
-def handler_table(handlers: list[HandlerRow]) -> RenderableType:
+def handler_table(service: ServiceRow, handlers: list[HandlerRow]) -> RenderableType:
     return compact(
-        ("HANDLER", "TYPE", "DESCRIPTION"),
+        ("HANDLER", "TYPE", "DESCRIPTION", "OPTIONS"),
         (
-            (row.name, row.type if row.public else f"{row.type}, private", documentation(row.definition))
+            (
+                row.name,
+                row.type if row.public else f"{row.type}, private",
+                documentation(row.definition),
+                own_options(service, row.definition) or "",
+            )
             for row in handlers
         ),
     )
@@ -151,9 +163,26 @@ def handler_table(handlers: list[HandlerRow]) -> RenderableType:
 
 def documentation(definition: str) -> str:
     """The first line of what its author wrote about a handler."""
-    parsed: object = json.loads(definition)
-    text = cast("dict[str, Any]", parsed).get("documentation") if isinstance(parsed, dict) else None
+    text = pairs(definition).get("documentation")
     return str(text).strip().partition("\n")[0] if text else ""
+
+
+def own_options(service: ServiceRow, definition: str) -> str | None:
+    """What a handler says otherwise than its service."""
+    of_service = pairs(service.options) | {"metadata": pairs(service.metadata) or None}
+    own: dict[str, Any] = pairs(definition).get("options") or {}
+    return spelt({name: value for name, value in own.items() if value != of_service.get(name)})
+
+
+def pairs(text: str | None) -> dict[str, Any]:
+    """Of a JSON object."""
+    parsed: object = json.loads(text or "{}")
+    return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
+
+
+def spelt(options: dict[str, Any]) -> str | None:
+    """Durations are in seconds; None: there are none."""
+    return ", ".join(f"{name} {json.dumps(value)}" for name, value in sorted(options.items())) or None
 
 
 def status_table(counts: list[StatusRow]) -> RenderableType:

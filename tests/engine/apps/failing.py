@@ -6,7 +6,16 @@ import time
 from datetime import timedelta
 
 import pgdurable
-from pgdurable import Context, InvocationRetryPolicy, ObjectContext, RetryableError, Service, VirtualObject
+from pgdurable import (
+    Context,
+    InvocationRetryPolicy,
+    ObjectContext,
+    RetryableError,
+    RunOptions,
+    Service,
+    TerminalError,
+    VirtualObject,
+)
 from tests.engine.ledger import note
 
 quick = InvocationRetryPolicy(
@@ -76,6 +85,22 @@ async def in_steps(ctx: Context, failures: int) -> str:
         return "second"
 
     return await ctx.run_typed("first", first) + " " + await ctx.run_typed("second", second)
+
+
+@failing.handler()
+async def in_limited_step(ctx: Context) -> str:
+    id = ctx.request().id
+
+    async def step() -> None:
+        note("attempt", id=id)
+        raise ValueError("never")
+
+    options: RunOptions[None] = RunOptions(max_attempts=3, initial_retry_interval=timedelta(seconds=1))
+    try:
+        await ctx.run_typed("step", step, options)
+    except TerminalError as error:
+        return f"given up: {error.message}"
+    return "done"
 
 
 @failing.handler()
