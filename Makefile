@@ -47,8 +47,9 @@ snapshot: .venv/.dev ## regenerate sql/schema.snapshot.sql from the migrations
 	@exec $(BIN)/python -m tests.sql.snapshot
 
 .PHONY: reference
-reference: .venv/.dev ## regenerate docs/reference/python from signatures and docstrings
-	@exec $(BIN)/python -m tests.docs.reference
+reference: .venv/.dev ## regenerate docs/reference/python and options.md from signatures and docstrings
+	@$(BIN)/python -m tests.docs.reference
+	@$(BIN)/python -m tests.docs.options
 
 .PHONY: twin
 twin: .venv/.dev ## make the blocking client from the async one

@@ -1,7 +1,8 @@
 """What may be said of a service, and again of each of its handlers.
 
 The TypedDicts are what each declaration takes as keywords (``**options: Unpack[...]``), for type checkers and
-editors; `Options` is what becomes of them. Who uses no type checker is told by `check_options`.
+editors; `Options` is what becomes of them. Who uses no type checker is told by `check_options`. The
+docstrings are also docs/reference/options.md, where `make reference` puts the engine's defaults beside them.
 """
 
 from __future__ import annotations

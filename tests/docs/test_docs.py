@@ -20,7 +20,7 @@ from pgdurable.config import Settings
 from pgdurable_cli import main
 from pgdurable_sdk.retry import InvocationRetryPolicy
 from tests.circumstances.programs.situations import ANSWERS
-from tests.docs import reference
+from tests.docs import options, reference
 from tests.docs.pages import LANGUAGES, ROOT, Block, blocks, examples, pages
 from tests.docs.terminal import Terminal
 
@@ -157,6 +157,10 @@ def test_the_reference_has_every_view_and_function(dsn: str) -> None:
 
     told = [cell.partition("(")[0] for cell in first_cells("docs/reference/sql.md")]
     assert sorted(told) == sorted(name for (name,) in views + functions)
+
+
+def test_the_reference_of_options_is_what_the_code_says() -> None:
+    assert options.PAGE.read_text() == options.render(), "it is out of date: make reference"
 
 
 def test_operations_has_every_setting() -> None:

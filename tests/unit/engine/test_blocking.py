@@ -15,7 +15,9 @@ from pgdurable.engine.blocking import LoopWatch, Stall
 from pgdurable_sdk import Context, RunOptions, Service
 from tests.unit.sdk.world import World, returned
 
-LONGEST = 0.06
+LONGEST = 0.04
+BLOCKED = 8 * LONGEST
+"""Long enough to be seen twice on a machine that has other things to do."""
 service = Service("Blocking")
 
 
@@ -30,7 +32,7 @@ async def watch() -> AsyncGenerator[None]:
 @service.handler()
 async def sleeps(ctx: Context, times: int) -> int:
     for _ in range(times):
-        time.sleep(2 * LONGEST)  # noqa: ASYNC251 (what this is about)
+        time.sleep(BLOCKED)  # noqa: ASYNC251 (what this is about)
         await asyncio.sleep(LONGEST)  # the watch looks, and the loop turns
     return times
 
@@ -38,7 +40,7 @@ async def sleeps(ctx: Context, times: int) -> int:
 @service.handler()
 async def in_a_step(ctx: Context) -> None:
     async def step() -> None:
-        time.sleep(2 * LONGEST)  # noqa: ASYNC251
+        time.sleep(BLOCKED)  # noqa: ASYNC251
 
     await ctx.run_typed("step", step)
     await asyncio.sleep(LONGEST)
@@ -47,7 +49,7 @@ async def in_a_step(ctx: Context) -> None:
 @service.handler()
 async def beside(ctx: Context) -> None:
     async def step() -> None:
-        time.sleep(2 * LONGEST)  # noqa: ASYNC251
+        time.sleep(BLOCKED)  # noqa: ASYNC251
 
     future = ctx.run_typed("step", step)
     ctx.generic_send("Other", "handler", b"")
@@ -64,12 +66,12 @@ async def computes(ctx: Context) -> None:
 
 @service.handler()
 async def in_a_thread(ctx: Context) -> None:
-    await ctx.run_typed("step", time.sleep, RunOptions(), 2 * LONGEST)
+    await ctx.run_typed("step", time.sleep, RunOptions(), BLOCKED)
 
 
 @service.handler()
 def plain(ctx: Any) -> None:
-    time.sleep(2 * LONGEST)
+    time.sleep(BLOCKED)
 
 
 async def told(caplog: pytest.LogCaptureFixture, function: Any, input: bytes = b"") -> list[str]:
@@ -84,12 +86,12 @@ async def test_a_handler_that_sleeps_is_named(caplog: pytest.LogCaptureFixture) 
     assert re.match(
         r"Blocking/sleeps inv_1\w+ has blocked the event loop for 0\.\d+ s, at tests/unit", message
     )
-    assert re.search(r"test_blocking\.py:\d+ in sleeps: `time\.sleep\(2 \* LONGEST\)", message)
+    assert re.search(r"test_blocking\.py:\d+ in sleeps: `time\.sleep\(BLOCKED\)", message)
     assert "a plain `def`, which gets a thread" in message
 
 
 async def test_each_line_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
-    assert len(await told(caplog, sleeps, b"3")) == 1
+    assert len(await told(caplog, sleeps, b"2")) == 1
 
 
 @pytest.mark.parametrize("function", [in_a_step, beside])
@@ -111,7 +113,7 @@ async def test_threads_may_block(caplog: pytest.LogCaptureFixture, function: Any
 async def test_a_loop_that_others_block_is_nobodys_fault(caplog: pytest.LogCaptureFixture) -> None:
     world = World(sleeps, input=b"0")
     with caplog.at_level(logging.WARNING, "pgdurable.blocking"):
-        time.sleep(2 * LONGEST)  # noqa: ASYNC251
+        time.sleep(BLOCKED)  # noqa: ASYNC251
         await asyncio.sleep(LONGEST)
         assert await world.finish() == returned(0)
     assert caplog.records == []
