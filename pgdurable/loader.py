@@ -29,6 +29,9 @@ class AppLoadError(Exception):
 class App:
     """Services that are deployed together, as ``pgdurable.app`` makes it."""
 
+    module: ModuleType | None = None
+    """The module it was loaded from, if it was."""
+
     def __init__(
         self,
         services: Iterable[object],
@@ -73,6 +76,12 @@ def load_app(reference: str) -> App:
     """
     place, _, name = reference.partition(":")
     module = _import(place)
+    app = _app_of(module, place, name)
+    app.module = module
+    return app
+
+
+def _app_of(module: ModuleType, place: str, name: str) -> App:
     if name:
         return _as_app(getattr(module, name, None), f"{place} has no app named {name!r}")
     if isinstance(found := getattr(module, "app", None), App):

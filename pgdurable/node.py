@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from pgdurable.config import Settings
+from pgdurable.deployment import UNVERSIONED, Deployment
 from pgdurable.encoding import EncodingGateway
 from pgdurable.engine.blocking import LoopWatch
 from pgdurable.engine.hints import Hints
@@ -69,7 +70,7 @@ class Node:
         services: Sequence[Definition] = (),
         ingress: Address | None = None,
         name: str | None = None,
-        deployment_id: str | None = None,
+        deployment: Deployment = UNVERSIONED,
         settings: Settings | None = None,
         instruments: Instruments | None = None,
         codec: JournalValueCodec | JournalValueCodecProvider | None = None,
@@ -78,7 +79,7 @@ class Node:
         self.settings = settings or Settings()
         self.instruments = instruments or Instruments()
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
-        self.deployment_id = deployment_id or "dp_development"
+        self.deployment = deployment
         self._dsn = dsn
         self._services = services
         self._given_codec = codec
@@ -104,6 +105,7 @@ class Node:
         )
         await self._announce()
         await self._registry.load()
+        self._say_its_place()
         for loop in (
             self._results.run,
             self._intake.run,
@@ -154,10 +156,10 @@ class Node:
         """
         worker = self._worker
         if worker is None:
-            return await verbs.at_rest(self._registry_lane, None, (), {})
+            return await verbs.at_rest(self._registry_lane, None, {})
         if worker.residents is None or (heard := worker.residents.heard_at_rest()) is None:
             return False
-        return await verbs.at_rest(self._registry_lane, worker.incarnation, worker.routes, heard)
+        return await verbs.at_rest(self._registry_lane, worker.incarnation, heard)
 
     def time_moved(self) -> None:
         """Fire now what is due now: the clock has jumped."""
@@ -227,7 +229,7 @@ class Node:
             self.instruments,
             self._codec,
         )
-        return Worker(self._dsn, around, self._listener, self.name, self.deployment_id)
+        return Worker(self._dsn, around, self._listener, self.name, self.deployment)
 
     def _offer(self) -> Capacity:
         return NO_CAPACITY if self._worker is None else self._worker.offer()
@@ -250,8 +252,21 @@ class Node:
             manifests = msgspec.json.encode(
                 [service.manifest(encoded=encoded) for service in self._services]
             ).decode()
-            await verbs.register(self._registry_lane, self.deployment_id, self.name, "{}", manifests)
+            await verbs.register(self._registry_lane, self.deployment, self.name, "{}", manifests)
             self._notifier.send(COMMON, "registry")
+
+    def _say_its_place(self) -> None:
+        """To whoever wonders why this worker has nothing to do."""
+        names = [service.name for service in self._services]
+        older = [name for name in names if self._registry.latest(name) != self.deployment.id]
+        if older:
+            log.warning(
+                "deployment %s goes on with what it has begun, but a later one gets what is new of %s; "
+                "`pgdurable deployments promote %s` makes it the latest",
+                self.deployment,
+                ", ".join(older),
+                self.deployment,
+            )
 
     def _spawn(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._watched(loop))

@@ -87,6 +87,7 @@ def of_key(key: str, part: str = "key") -> Refusal | None:
 # What the functions of 70_control.sql to 72_state.sql answer where they did not do what was asked.
 _CONTROL: Final = {
     "not_found": invocation_not_found(),
+    "running": Refusal(409, "the invocation is running; pause it before it goes on with another deployment"),
     "not_completed": Refusal(409, "the invocation has not completed yet; cancel or kill it first"),
 }
 _STATE: Final = {

@@ -168,10 +168,13 @@ create type pgdurable_engine.submission as (
 
 create table pgdurable_engine.deployment (
     id text not null,
+    rank bigint not null,
+    versioned boolean not null,
     endpoint text not null,
     metadata jsonb not null default '{}'::jsonb,
     created_at timestamp with time zone not null,
-    PRIMARY KEY (id)
+    PRIMARY KEY (id),
+    UNIQUE (rank)
 );
 
 create table pgdurable_engine.event (
@@ -329,6 +332,15 @@ create table pgdurable_engine.repeatable (
     PRIMARY KEY (one)
 );
 
+create table pgdurable_engine.revision (
+    service text not null,
+    deployment_id text not null,
+    number integer not null,
+    definition jsonb not null,
+    updated_at timestamp with time zone not null,
+    PRIMARY KEY (service, deployment_id)
+);
+
 create table pgdurable_engine.running (
     id uuid not null,
     owner uuid not null,
@@ -377,7 +389,9 @@ create table pgdurable_engine.worker (
     id uuid not null,
     name text not null,
     deployment_id text,
+    versioned boolean not null,
     services text[] not null,
+    routes text[] not null,
     started_at timestamp with time zone not null,
     heartbeat_at timestamp with time zone not null,
     lease interval not null,
@@ -394,19 +408,21 @@ create function pgdurable.invocation_id(p_id uuid) returns text language sql imm
 create function pgdurable.invocation_uuid(p_id text) returns uuid language plpgsql immutable strict;
 create function pgdurable.kill(id text) returns text language sql volatile;
 create function pgdurable.pause(id text) returns text language sql volatile;
+create function pgdurable.promote_deployment(id text) returns text language plpgsql volatile;
 create function pgdurable.purge(id text) returns text language plpgsql volatile;
 create function pgdurable.purge_journal(id text) returns text language plpgsql volatile;
 create function pgdurable.reject_awakeable(id text, message text, code integer DEFAULT 500) returns text language sql volatile;
 create function pgdurable.reject_promise(service text, key text, name text, message text, code integer DEFAULT 500) returns text language sql volatile;
+create function pgdurable.remove_deployment(id text, force boolean DEFAULT false) returns text language plpgsql volatile;
 create function pgdurable.resolve_awakeable(id text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
 create function pgdurable.resolve_promise(service text, key text, name text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
-create function pgdurable.resume(id text) returns text language sql volatile;
+create function pgdurable.resume(id text, deployment text DEFAULT 'keep'::text) returns text language plpgsql volatile;
 create function pgdurable.set_state(service text, key text, name text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
 create function pgdurable_engine.admit(p_new pgdurable_engine.submission[], p_now timestamp with time zone, OUT admitted uuid[], OUT runnable uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.admit_due(p_ids uuid[], p_now timestamp with time zone, OUT runnable uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.announce(p_hints pgdurable_engine.hint[]) returns void language plpgsql volatile;
 create function pgdurable_engine.append(p_entries pgdurable_engine.entry[], p_now timestamp with time zone) returns void language plpgsql volatile;
-create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_routes text[] DEFAULT '{}'::text[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.attach(p_attaches pgdurable_engine.attach[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.attach_previous(p_new pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.admission[] language plpgsql volatile;
 create function pgdurable_engine.await_result(p_id uuid, p_origin uuid, OUT status pgdurable_engine.invocation_status, OUT handler_type pgdurable_engine.handler_type, OUT idempotent boolean, OUT outcome pgdurable_engine.outcome, OUT value bytea) returns record language plpgsql volatile;
@@ -417,7 +433,7 @@ create function pgdurable_engine.base62(p_bytes bytea, p_width integer) returns 
 create function pgdurable_engine.base62_bytes(p_text text, p_length integer) returns bytea language plpgsql immutable strict;
 create function pgdurable_engine.bytes_json(p_bytes bytea) returns json language sql immutable strict;
 create function pgdurable_engine.change_state(p_service text, p_key text, p_names text[], p_values bytea[], p_replace boolean DEFAULT false, p_version text DEFAULT NULL::text) returns text language plpgsql volatile;
-create function pgdurable_engine.claim(p_worker uuid, p_routes text[], p_room integer, p_attempt bigint, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT started pgdurable_engine.start[]) returns pgdurable_engine.start[] language plpgsql volatile;
+create function pgdurable_engine.claim(p_worker uuid, p_room integer, p_attempt bigint, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT started pgdurable_engine.start[]) returns pgdurable_engine.start[] language plpgsql volatile;
 create function pgdurable_engine.clock() returns timestamp with time zone language sql volatile;
 create function pgdurable_engine.command_json(p_entry pgdurable_engine.journal, p_short boolean) returns json language sql stable;
 create function pgdurable_engine.complete_promise(p_use pgdurable_engine.promise_use, p_late boolean) returns pgdurable_engine.notice[] language plpgsql volatile;
@@ -428,8 +444,10 @@ create function pgdurable_engine.derived_id(p_kind text, p_service text, p_key t
 create function pgdurable_engine.digest_part(p_part text) returns bytea language sql immutable;
 create function pgdurable_engine.drop_timers(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.drop_waits(p_ids uuid[]) returns void language plpgsql volatile;
-create function pgdurable_engine.end_worker(p_worker uuid, p_heartbeat timestamp with time zone DEFAULT NULL::timestamp with time zone) returns pgdurable_engine.hint[] language plpgsql volatile;
-create function pgdurable_engine.enter_worker(p_worker uuid) returns void language plpgsql volatile;
+create function pgdurable_engine.elect(p_services text[]) returns void language plpgsql volatile;
+create function pgdurable_engine.end_worker(p_worker uuid) returns pgdurable_engine.hint[] language sql volatile;
+create function pgdurable_engine.end_workers(p_workers uuid[], p_heard timestamp with time zone[], OUT ended uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.enter_worker(p_worker uuid, OUT routes text[], OUT pin text) returns record language plpgsql volatile;
 create function pgdurable_engine.entry_type(p_type smallint) returns text language sql immutable strict;
 create function pgdurable_engine.expire(p_ids uuid[]) returns integer language plpgsql volatile;
 create function pgdurable_engine.expire_completed(p_ids uuid[]) returns integer language sql volatile;
@@ -441,12 +459,12 @@ create function pgdurable_engine.failure_payload(p_code integer, p_message text)
 create function pgdurable_engine.failure_text(p_value bytea) returns text language sql stable;
 create function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.fence_workers(p_workers uuid[]) returns void language plpgsql volatile;
-create function pgdurable_engine.finish(p_finished pgdurable_engine.finish[], p_now timestamp with time zone, OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[], OUT promoted uuid[]) returns record language plpgsql volatile;
+create function pgdurable_engine.finish(p_finished pgdurable_engine.finish[], p_pin text, p_now timestamp with time zone, OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[], OUT promoted uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.fire_timers(p_limit integer DEFAULT 500, OUT fired integer, OUT next_in interval, OUT delivered pgdurable_engine.notification[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.headers_json(p_headers json) returns json language sql immutable;
 create function pgdurable_engine.heartbeat(p_worker uuid) returns boolean language sql volatile;
 create function pgdurable_engine.join_previous(p_calls pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.notice[] language plpgsql volatile;
-create function pgdurable_engine.join_worker(p_id uuid, p_name text, p_deployment_id text, p_services text[], p_lease interval) returns void language sql volatile;
+create function pgdurable_engine.join_worker(p_id uuid, p_name text, p_deployment_id text, p_versioned boolean, p_services text[], p_lease interval) returns void language plpgsql volatile;
 create function pgdurable_engine.key_lock(p_service text, p_key text) returns bigint language sql immutable;
 create function pgdurable_engine.leave(p_ids uuid[], OUT hints pgdurable_engine.hint[]) returns pgdurable_engine.hint[] language plpgsql volatile;
 create function pgdurable_engine.lock_invocations(p_ids uuid[]) returns void language plpgsql volatile;
@@ -454,7 +472,9 @@ create function pgdurable_engine.lock_keys(p_locks bigint[]) returns void langua
 create function pgdurable_engine.lock_latecomers(p_notices pgdurable_engine.notice[], p_locked uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_ready(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.milliseconds(p_at timestamp with time zone) returns bigint language sql immutable strict;
+create function pgdurable_engine.move(p_id uuid, p_deployment_id text) returns text language plpgsql volatile;
 create function pgdurable_engine.next_of_keys(p_ids uuid[]) returns uuid[] language sql stable;
+create function pgdurable_engine.next_rank() returns bigint language sql volatile;
 create function pgdurable_engine.notification_json(p_entry pgdurable_engine.notification, p_short boolean) returns json language sql stable;
 create function pgdurable_engine.notifications_after(p_ids uuid[], p_seqs integer[]) returns SETOF pgdurable_engine.notification language sql stable;
 create function pgdurable_engine.notified_hints(p_delivered pgdurable_engine.notification[], p_worker uuid) returns pgdurable_engine.hint[] language sql stable;
@@ -462,25 +482,30 @@ create function pgdurable_engine.partition_key_bytes(p_id uuid) returns bytea la
 create function pgdurable_engine.partition_of(p_id uuid) returns integer language sql immutable strict;
 create function pgdurable_engine.partition_of_key(p_key text) returns integer language sql immutable strict;
 create function pgdurable_engine.payload(p_value json, p_bytes bytea) returns bytea language sql immutable;
+create function pgdurable_engine.pin_running(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.place(p_ids uuid[], p_worker uuid, p_routes text[], p_room integer, p_attempt bigint, p_now timestamp with time zone, OUT taken uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.presence_free(p_worker uuid) returns boolean language sql volatile;
 create function pgdurable_engine.presence_lock(p_worker uuid) returns bigint language sql immutable;
 create function pgdurable_engine.promote(p_ids uuid[], p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.reap_workers(p_patience interval DEFAULT '00:00:00.3'::interval, OUT reaped uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
-create function pgdurable_engine.register(p_deployment_id text, p_endpoint text, p_metadata jsonb, p_services jsonb) returns void language plpgsql volatile;
+create function pgdurable_engine.register(p_deployment_id text, p_versioned boolean, p_endpoint text, p_metadata jsonb, p_services jsonb) returns void language plpgsql volatile;
+create function pgdurable_engine.require_deployment(p_deployment_id text, p_service text) returns void language plpgsql volatile;
 create function pgdurable_engine.result_json(p_outcome pgdurable_engine.outcome, p_value bytea, p_short boolean) returns json language sql stable;
 create function pgdurable_engine.results(p_ids uuid[], OUT id uuid, OUT outcome pgdurable_engine.outcome, OUT value bytea) returns SETOF record language sql stable;
 create function pgdurable_engine.retry_due(p_ids uuid[], p_now timestamp with time zone) returns uuid[] language sql volatile;
-create function pgdurable_engine.set_aside(p_endings pgdurable_engine.ending[], p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
+create function pgdurable_engine.route(p_service text, p_deployment_id text) returns text language sql immutable;
+create function pgdurable_engine.routes_of(p_services text[], p_deployment_id text, p_versioned boolean) returns text[] language sql stable;
+create function pgdurable_engine.set_aside(p_endings pgdurable_engine.ending[], p_pin text, p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.signal(p_signals pgdurable_engine.signal[], OUT answers pgdurable_engine.answer[], OUT delivered pgdurable_engine.notification[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.signal_answers(p_signals pgdurable_engine.signal[]) returns pgdurable_engine.answer[] language sql stable;
 create function pgdurable_engine.signal_json(p_index integer, p_name text) returns json language sql stable;
 create function pgdurable_engine.signal_one(p_id uuid, p_type text, p_index integer DEFAULT NULL::integer, p_outcome pgdurable_engine.outcome DEFAULT NULL::pgdurable_engine.outcome, p_value bytea DEFAULT NULL::bytea) returns text language plpgsql volatile;
 create function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] DEFAULT '{}'::uuid[], p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[]) returns pgdurable_engine.start[] language sql stable;
 create function pgdurable_engine.state_version(p_service text, p_key text) returns text language sql stable;
-create function pgdurable_engine.submit(p_new pgdurable_engine.submission[], p_worker uuid DEFAULT NULL::uuid, p_routes text[] DEFAULT '{}'::text[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT admissions pgdurable_engine.admission[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.submit(p_new pgdurable_engine.submission[], p_worker uuid DEFAULT NULL::uuid, p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT admissions pgdurable_engine.admission[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.sweep(p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, OUT cursor uuid, OUT expired integer) returns record language plpgsql volatile;
 create function pgdurable_engine.target_json(p_target text) returns json language sql stable strict;
+create function pgdurable_engine.unserved(p_service text, p_deployment_id text) returns text language sql stable;
 create function pgdurable_engine.use_promises(p_uses pgdurable_engine.promise_use[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.utf8(p_bytes bytea) returns text language plpgsql stable strict;
 create function pgdurable_engine.utf8_json(p_bytes bytea) returns json language plpgsql stable strict;
@@ -508,6 +533,13 @@ create function pgdurable_engine.write_state(p_state pgdurable_engine.state_writ
 --     min_service_protocol_version integer
 --     max_service_protocol_version integer
 --     services text[]
+--     status text
+--     latest_services text[]
+--     active_invocations bigint
+--     waiting_invocations bigint
+--     workers bigint
+--     versioned boolean
+--     metadata jsonb
 
 -- view pgdurable.sys_inbox
 --     partition_key integer
@@ -571,6 +603,7 @@ create function pgdurable_engine.write_state(p_state pgdurable_engine.state_writ
 --     last_failure_related_entry_type text
 --     last_awaiting_on_future_json text
 --     uuid uuid
+--     waits_for_deployment text
 
 -- view pgdurable.sys_invocation_state
 --     partition_key integer

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import MediaType, Response
 
-from pgdurable.store.errors import BadInvocationId, OutcomeUnknown, StoreError, TryAgain, Unavailable
+from pgdurable.store.errors import (
+    BadDeployment,
+    BadInvocationId,
+    OutcomeUnknown,
+    StoreError,
+    TryAgain,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from litestar import Request
@@ -41,8 +48,8 @@ def refuse(refusal: Refusal | None) -> None:
 
 
 def from_store(request: Request[Any, Any, Any], error: StoreError) -> Response[dict[str, Any]]:
-    """A bad id is the client's; everything else is between us and the database."""
-    if isinstance(error, BadInvocationId):
+    """A bad id or deployment is the client's; everything else is between us and the database."""
+    if isinstance(error, (BadInvocationId, BadDeployment)):
         return answer(400, str(error))
     if isinstance(error, (Unavailable, OutcomeUnknown, TryAgain)):
         return answer(503, f"the database does not answer: {error}")

@@ -68,6 +68,7 @@ class Hints:
                 self._wake_claimer()
         elif kind == "registry":
             self._registry.changed()
+            self._wake_claimer()  # this may be the latest deployment now
         else:
             try:
                 if kind == "timer":

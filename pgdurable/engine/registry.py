@@ -31,7 +31,7 @@ class Registry:
         self._lane = lane
         self._settings = settings
         self._targets: dict[tuple[str, str], Target] = {}
-        self._services: frozenset[str] = frozenset()
+        self._services: dict[str, str] = {}
         self._encodes = False
         self._wake = asyncio.Event()
 
@@ -57,6 +57,10 @@ class Registry:
         """Whether the values of any service are encoded by its app's codec."""
         return self._encodes
 
+    def latest(self, service: str) -> str | None:
+        """The id of the deployment that gets what begins, if there is such a service."""
+        return self._services.get(service)
+
     def changed(self) -> None:
         """Somebody announced services: read them again soon."""
         self._wake.set()
@@ -65,7 +69,7 @@ class Registry:
         """Read all that is registered. Raises a :exc:`StoreError`."""
         rows = await verbs.handlers(self._lane)
         self._targets = {(row.service, row.handler): read_target(row, self._settings) for row in rows}
-        self._services = frozenset(row.service for row in rows)
+        self._services = {row.service: row.deployment_id for row in rows}
         self._encodes = any(target.manifest.encoded for target in self._targets.values())
 
     async def run(self) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from pgdurable.deployment import Deployment
     from pgdurable.engine.residents import Surroundings
     from pgdurable.store.listener import Listener
     from pgdurable.store.rows import StartRow, SubmissionRow
@@ -41,7 +42,7 @@ class Worker:
     """Runs the handlers it is given. ``run`` until cancelled, after ``drain`` when there is time."""
 
     def __init__(
-        self, dsn: str, around: Surroundings, listener: Listener, name: str, deployment_id: str
+        self, dsn: str, around: Surroundings, listener: Listener, name: str, deployment: Deployment
     ) -> None:
         self.incarnation: UUID | None = None
         self.residents: Residents | None = None
@@ -50,11 +51,11 @@ class Worker:
         self._dsn = dsn
         self._around = around
         self._settings = around.settings
-        self._routes = sorted({service for service, _ in around.handlers})
+        self._services = sorted({service for service, _ in around.handlers})
         self._preload = preloads(around.handlers.values())
         self._listener = listener
         self._name = name
-        self._deployment_id = deployment_id
+        self._deployment = deployment
         self._number = 1
         self._draining = False
         self._said = ""
@@ -93,8 +94,8 @@ class Worker:
                 claim_lane,
                 worker,
                 self._name,
-                self._deployment_id,
-                self._routes,
+                self._deployment,
+                self._services,
                 timedelta(seconds=self._settings.lease),
             )
             heart.joined()
@@ -162,16 +163,15 @@ class Worker:
         number = self._number
         self._number += STRIDE
         room = 0 if self._draining else self.residents.room(active)
-        return Capacity(self.incarnation, self._routes, room, number, self._preload)
-
-    @property
-    def routes(self) -> list[str]:
-        """What it takes work of."""
-        return self._routes
+        return Capacity(self.incarnation, room, number, self._preload)
 
     def serves(self, route: str) -> bool:
-        """Whether this worker takes work of ``route``."""
-        return route in self._routes
+        """Whether this worker takes work of ``route``, a service or ``service@deployment``. SQL decides; this
+        may be behind for a moment.
+        """
+        service, _, pinned = route.partition("@")
+        deployment_id = pinned or self._around.registry.latest(service) or self._deployment.id
+        return service in self._services and deployment_id == self._deployment.id
 
     # -- what it runs --------------------------------------------------------------------------------------
 

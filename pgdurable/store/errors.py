@@ -7,6 +7,7 @@
      +-- WorkerFenced          PD001, this worker was declared dead
      +-- ServiceTypeChanged    PD002
      +-- BadInvocationId       PD003
+     +-- BadDeployment         PD004
      +-- Refused               any other error PostgreSQL reports: a fault of ours or of its set-up
 
 One code per condition, nothing is told by the text of a message. ``sql/README.md`` has the table of codes.
@@ -45,6 +46,10 @@ class BadInvocationId(StoreError):
     """The text is not the id of an invocation."""
 
 
+class BadDeployment(StoreError):
+    """There is no such deployment, or an invocation cannot go on with it."""
+
+
 class Refused(StoreError):
     """PostgreSQL refused the call."""
 
@@ -53,6 +58,7 @@ BY_SQLSTATE: Final[dict[str, type[StoreError]]] = {
     "PD001": WorkerFenced,
     "PD002": ServiceTypeChanged,
     "PD003": BadInvocationId,
+    "PD004": BadDeployment,
     "40001": TryAgain,  # serialization_failure
     "40P01": TryAgain,  # deadlock_detected
     "55P03": TryAgain,  # lock_not_available

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
+    from pgdurable.deployment import Deployment
     from pgdurable.store.lane import Lane
     from pgdurable.store.rows import (
         AttachRow,
@@ -42,27 +43,21 @@ if TYPE_CHECKING:
 
 
 class Capacity:
-    """What a worker may be given in passing: the routes it serves, the attempts it has room for, and the
-    state that is to come along, for handlers that do not want all of it."""
+    """What a worker may be given in passing: how many attempts it has room for, the number of the first, and
+    the state that is to come along, for handlers that do not want all of it."""
 
-    __slots__ = ("attempt", "preload", "room", "routes", "worker")
+    __slots__ = ("attempt", "preload", "room", "worker")
 
     def __init__(
-        self,
-        worker: UUID | None,
-        routes: Sequence[str],
-        room: int,
-        attempt: int,
-        preload: Sequence[PreloadRow] = (),
+        self, worker: UUID | None, room: int, attempt: int, preload: Sequence[PreloadRow] = ()
     ) -> None:
         self.worker = worker
-        self.routes = routes
         self.room = room
         self.attempt = attempt
         self.preload = preload
 
 
-NO_CAPACITY = Capacity(None, (), 0, 0)
+NO_CAPACITY = Capacity(None, 0, 0)
 
 
 class Changes:
@@ -84,13 +79,7 @@ class Changes:
 async def submit(lane: Lane, new: Sequence[SubmissionRow], capacity: Capacity) -> Submitted:
     """Admit new invocations; those that ``capacity`` allows come back started."""
     admissions, started, hints = await lane.row(
-        query("submit"),
-        new,
-        capacity.worker,
-        capacity.routes,
-        capacity.room,
-        capacity.attempt,
-        capacity.preload,
+        query("submit"), new, capacity.worker, capacity.room, capacity.attempt, capacity.preload
     )
     return Submitted([AdmissionRow(*row) for row in admissions], _starts(started), _hints(hints))
 
@@ -98,7 +87,7 @@ async def submit(lane: Lane, new: Sequence[SubmissionRow], capacity: Capacity) -
 async def claim(lane: Lane, capacity: Capacity) -> list[StartRow]:
     """Take ready invocations, with everything needed to run them."""
     record = await lane.row(
-        query("claim"), capacity.worker, capacity.routes, capacity.room, capacity.attempt, capacity.preload
+        query("claim"), capacity.worker, capacity.room, capacity.attempt, capacity.preload
     )
     return _starts(record[0])
 
@@ -116,7 +105,6 @@ async def apply(lane: Lane, changes: Changes, capacity: Capacity) -> Applied:
         changes.attaches,
         changes.notices,
         changes.endings,
-        capacity.routes,
         capacity.room,
         capacity.attempt,
         capacity.preload,
@@ -154,10 +142,10 @@ async def next_timer(lane: Lane, until: datetime) -> datetime | None:
     return due
 
 
-async def at_rest(lane: Lane, worker: UUID | None, routes: Sequence[str], heard: Mapping[UUID, int]) -> bool:
-    """Whether nothing is ready on ``routes``, nothing due, and ``worker`` runs only attempts that wait, which
-    have ``heard`` all there is."""
-    record = await lane.row(query("at_rest"), worker, routes, list(heard), list(heard.values()))
+async def at_rest(lane: Lane, worker: UUID | None, heard: Mapping[UUID, int]) -> bool:
+    """Whether nothing is ready for ``worker``, nothing due, and it runs only attempts that wait, which have
+    ``heard`` all there is."""
+    record = await lane.row(query("at_rest"), worker, list(heard), list(heard.values()))
     return bool(record[0])
 
 
@@ -183,10 +171,10 @@ async def notifications_after(lane: Lane, ids: Sequence[UUID], seqs: Sequence[in
 
 
 async def join_worker(
-    lane: Lane, id: UUID, name: str, deployment_id: str | None, services: Sequence[str], lease: timedelta
+    lane: Lane, id: UUID, name: str, deployment: Deployment, services: Sequence[str], lease: timedelta
 ) -> None:
     """Begin an incarnation."""
-    await lane.row(query("join_worker"), id, name, deployment_id, services, lease)
+    await lane.row(query("join_worker"), id, name, deployment.id, deployment.versioned, services, lease)
 
 
 async def end_worker(lane: Lane, id: UUID) -> list[HintRow]:
@@ -199,9 +187,9 @@ async def notify(lane: Lane, channels: Sequence[str], payloads: Sequence[str]) -
     await lane.rows(query("notify"), channels, payloads)
 
 
-async def register(lane: Lane, deployment_id: str, endpoint: str, metadata: str, services: str) -> None:
+async def register(lane: Lane, deployment: Deployment, endpoint: str, metadata: str, services: str) -> None:
     """Announce a deployment and its services (JSON). Raises :exc:`ServiceTypeChanged`."""
-    await lane.row(query("register"), deployment_id, endpoint, metadata, services)
+    await lane.row(query("register"), deployment.id, deployment.versioned, endpoint, metadata, services)
 
 
 async def handlers(lane: Lane) -> list[HandlerRow]:

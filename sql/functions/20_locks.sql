@@ -22,12 +22,15 @@ begin
 end $$;
 
 -- The fence: while this transaction lives, nobody can declare the worker dead. Raises PD001 when somebody has.
-create or replace function pgdurable_engine.enter_worker(p_worker uuid) returns void
+-- Says what the worker may claim, and the deployment that pins what it has begun, if it does.
+create or replace function pgdurable_engine.enter_worker(p_worker uuid, out routes text[], out pin text)
 language plpgsql
 as $$
 begin
     perform pg_advisory_xact_lock_shared(pgdurable_engine.worker_lock(p_worker));
-    if not exists (select from pgdurable_engine.worker w where w.id = p_worker) then
+    select w.routes, case when w.versioned then w.deployment_id end into routes, pin
+    from pgdurable_engine.worker w where w.id = p_worker;
+    if not found then
         raise exception 'worker % is not registered, or was declared dead', p_worker
             using errcode = 'PD001', hint = 'register again under a new id; what it was running is running elsewhere';
     end if;

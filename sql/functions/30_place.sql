@@ -73,7 +73,7 @@ begin
             select ids.id, ids.ordinality
             from unnest(p_ids) with ordinality ids (id, ordinality)
             join pgdurable_engine.invocation i on i.id = any (array[ids.id])
-            where i.service = any (p_routes)
+            where pgdurable_engine.route(i.service, i.deployment_id) = any (p_routes)
             order by ids.ordinality
             limit p_room
         ), leased as (
@@ -86,7 +86,7 @@ begin
     if cardinality(p_ids) > coalesce(cardinality(taken), 0) then
         with waiting as (
             insert into pgdurable_engine.ready (route, since, id)
-            select i.service, p_now, i.id
+            select pgdurable_engine.route(i.service, i.deployment_id), p_now, i.id
             from unnest(p_ids) with ordinality ids (id, ordinality)
             join pgdurable_engine.invocation i on i.id = any (array[ids.id])
             where taken is null or i.id <> all (taken)

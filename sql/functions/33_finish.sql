@@ -1,9 +1,10 @@
 -- The end of an invocation, however it comes: the output is journaled, everything it held is given back, whoever waits
 -- for the result is told, and the next in its key's inbox is promoted. The caller holds the key locks and the rows.
 
--- `notices` are for the caller to deliver, `hints` tell processes with waiting clients, `promoted` are runnable.
+-- `notices` are for the caller to deliver, `hints` tell processes with waiting clients, `promoted` are runnable. p_pin
+-- is the deployment they ended on, if it pins.
 create or replace function pgdurable_engine.finish(
-    p_finished pgdurable_engine.finish[], p_now timestamptz,
+    p_finished pgdurable_engine.finish[], p_pin text, p_now timestamptz,
     out notices pgdurable_engine.notice[], out hints pgdurable_engine.hint[], out promoted uuid[]
 )
 language plpgsql
@@ -15,7 +16,7 @@ begin
     with done as (
         update pgdurable_engine.invocation i
         set status = 'completed', outcome = f.outcome, awaiting = null, modified_at = p_now, completed_at = p_now,
-            running_at = coalesce(i.running_at, r.started_at)
+            running_at = coalesce(i.running_at, r.started_at), deployment_id = coalesce(i.deployment_id, p_pin)
         from (select * from unnest(p_finished) u order by u.id) f
         left join pgdurable_engine.running r on r.id = any (array[f.id])
         where i.id = any (array[f.id]) and i.status <> 'completed'

@@ -3,13 +3,12 @@
 --   select * from pgdurable_engine.submit(array[row(...)::pgdurable_engine.submission]);
 --
 -- The id is the deduplication: the same id twice is the same invocation, which also makes a retried submit harmless.
--- A worker that submits passes itself, the routes it serves and how many attempts it has room for, and gets those it
--- may start at once. `admissions` come in the order of p_new.
+-- A worker that submits passes itself and how many attempts it has room for, and gets those it may start at once.
+-- `admissions` come in the order of p_new.
 
 create or replace function pgdurable_engine.submit(
     p_new     pgdurable_engine.submission[],
     p_worker  uuid default null,
-    p_routes  text[] default '{}',
     p_room    int default 0,
     p_attempt bigint default 0,
     p_preload pgdurable_engine.preload[] default '{}',
@@ -21,12 +20,13 @@ language plpgsql
 as $$
 declare
     v_now      timestamptz := pgdurable_engine.clock();
+    v_routes   text[];
     v_admitted uuid[];
     v_runnable uuid[];
     v_taken    uuid[];
 begin
     if p_worker is not null then
-        perform pgdurable_engine.enter_worker(p_worker);
+        select w.routes into v_routes from pgdurable_engine.enter_worker(p_worker) w;
     end if;
     -- A delayed one takes its key or joins the inbox when it is due.
     perform pgdurable_engine.lock_keys(array(
@@ -39,7 +39,7 @@ begin
 
     if cardinality(v_runnable) > 0 then
         select p.taken, p.hints into v_taken, hints
-        from pgdurable_engine.place(v_runnable, p_worker, p_routes, p_room, p_attempt, v_now) p;
+        from pgdurable_engine.place(v_runnable, p_worker, v_routes, p_room, p_attempt, v_now) p;
         if v_taken is not null then
             started := pgdurable_engine.starts(v_taken, v_taken, p_preload);
         end if;

@@ -2,19 +2,20 @@
 -- brings everything needed to run. Only `ready` is looked at, so whatever waits elsewhere costs nothing here.
 
 create or replace function pgdurable_engine.claim(
-    p_worker uuid, p_routes text[], p_room int, p_attempt bigint, p_preload pgdurable_engine.preload[] default '{}',
+    p_worker uuid, p_room int, p_attempt bigint, p_preload pgdurable_engine.preload[] default '{}',
     out started pgdurable_engine.start[]
 )
 language plpgsql
 as $$
 declare
-    v_now timestamptz := pgdurable_engine.clock();
-    v_ids uuid[];
+    v_now    timestamptz := pgdurable_engine.clock();
+    v_routes text[];
+    v_ids    uuid[];
 begin
-    perform pgdurable_engine.enter_worker(p_worker);
+    select w.routes into v_routes from pgdurable_engine.enter_worker(p_worker) w;
     with heads as materialized (
         select h.route, h.since, h.id
-        from unnest(p_routes) r (route)
+        from unnest(v_routes) r (route)
         cross join lateral (
             select x.route, x.since, x.id
             from pgdurable_engine.ready x

@@ -14,7 +14,6 @@ create or replace function pgdurable_engine.apply(
     p_attaches pgdurable_engine.attach[] default '{}',
     p_notices  pgdurable_engine.notice[] default '{}',
     p_endings  pgdurable_engine.ending[] default '{}',
-    p_routes   text[] default '{}',
     p_room     int default 0,
     p_attempt  bigint default 0,
     p_preload pgdurable_engine.preload[] default '{}',
@@ -27,6 +26,8 @@ language plpgsql
 as $$
 declare
     v_now      timestamptz := pgdurable_engine.clock();
+    v_routes   text[];
+    v_pin      text;
     v_notices  pgdurable_engine.notice[] := p_notices;
     v_finished pgdurable_engine.finish[];
     v_locked   uuid[];
@@ -39,7 +40,7 @@ declare
     v_news     pgdurable_engine.notification[];
     v_cancels  pgdurable_engine.signal[];
 begin
-    perform pgdurable_engine.enter_worker(p_worker);
+    select w.routes, w.pin into v_routes, v_pin from pgdurable_engine.enter_worker(p_worker) w;
 
     select array_agg(l.id) into fenced
     from unnest(p_leases) l
@@ -127,7 +128,7 @@ begin
 
     if v_finished is not null then
         select f.notices, f.hints, f.promoted into v_more, v_hints, v_ids
-        from pgdurable_engine.finish(v_finished, v_now) f;
+        from pgdurable_engine.finish(v_finished, v_pin, v_now) f;
         hints := hints || v_hints;
         perform pgdurable_engine.lock_latecomers(v_more, v_locked);
         v_notices := v_notices || v_more;
@@ -143,12 +144,12 @@ begin
 
     -- After the deliveries: one that came in this very batch must not be slept over.
     if cardinality(p_endings) > coalesce(cardinality(v_finished), 0) then
-        v_runnable := v_runnable || pgdurable_engine.set_aside(p_endings, v_now);
+        v_runnable := v_runnable || pgdurable_engine.set_aside(p_endings, v_pin, v_now);
     end if;
 
     if cardinality(v_runnable) > 0 then
         select p.taken, p.hints into v_taken, v_hints
-        from pgdurable_engine.place(v_runnable, p_worker, p_routes, p_room, p_attempt, v_now) p;
+        from pgdurable_engine.place(v_runnable, p_worker, v_routes, p_room, p_attempt, v_now) p;
         hints := hints || v_hints;
         if v_taken is not null then
             started := pgdurable_engine.starts(v_taken, v_fresh, p_preload);
@@ -228,9 +229,11 @@ begin
 end $$;
 
 -- Endings that are not completions: the attempt gives back its lease. Returns what is runnable at once: what is
--- released, and what would be suspended but for a notification that its handler has not seen.
-create or replace function pgdurable_engine.set_aside(p_endings pgdurable_engine.ending[], p_now timestamptz)
-returns uuid[]
+-- released, and what would be suspended but for a notification that its handler has not seen. What has journaled
+-- something, or waits, goes on where it began: it is pinned to p_pin. A failure before that may go on with other code.
+create or replace function pgdurable_engine.set_aside(
+    p_endings pgdurable_engine.ending[], p_pin text, p_now timestamptz
+) returns uuid[]
 language plpgsql
 as $$
 declare
@@ -249,6 +252,8 @@ begin
         end::pgdurable_engine.invocation_status,
         awaiting = case when e.type = 'suspend' and i.notified <= e.seen then e.awaiting end,
         running_at = coalesce(i.running_at, r.started_at),
+        deployment_id = case when e.type = 'suspend' or e.index > 1 then coalesce(i.deployment_id, p_pin)
+            else i.deployment_id end,
         modified_at = p_now
     from (select * from unnest(p_endings) u where u.type <> 'complete' order by u.id) e
     join pgdurable_engine.running r on r.id = any (array[e.id])

@@ -53,6 +53,7 @@ begin
         where i.id = any (array(select s.id from unnest(p_signals) s where s.type = 'pause'))
             and i.id <> all (v_kill) and i.status = 'invoked'
     );
+    perform pgdurable_engine.pin_running(v_taken || v_kill);
     if cardinality(v_taken) > 0 then
         select l.hints into hints from pgdurable_engine.leave(v_taken) l;
         update pgdurable_engine.invocation i set status = 'paused', modified_at = v_now where i.id = any (v_taken);
@@ -78,7 +79,7 @@ begin
         select l.hints into v_hints from pgdurable_engine.leave(array(select f.id from unnest(v_finished) f)) l;
         hints := hints || v_hints;
         select f.notices, f.hints, f.promoted into v_notices, v_hints, v_runnable
-        from pgdurable_engine.finish(v_finished, v_now) f;
+        from pgdurable_engine.finish(v_finished, null, v_now) f;
         hints := hints || v_hints;
         perform pgdurable_engine.lock_latecomers(v_notices, v_locked);
     end if;
@@ -192,10 +193,12 @@ begin
         select r.ctid
         from unnest(p_ids) ids (id)
         cross join lateral (
-            select i.service from pgdurable_engine.invocation i where i.id = ids.id and i.status = 'invoked' offset 0
+            select pgdurable_engine.route(i.service, i.deployment_id) as route
+            from pgdurable_engine.invocation i where i.id = ids.id and i.status = 'invoked'
+            offset 0
         ) i
         cross join lateral (
-            select q.ctid from pgdurable_engine.ready q where q.route = i.service and q.id = ids.id offset 0
+            select q.ctid from pgdurable_engine.ready q where q.route = i.route and q.id = ids.id offset 0
         ) r
     ));
     delete from pgdurable_engine.inbox b where b.ctid = any (array(
@@ -221,10 +224,12 @@ begin
     perform
     from unnest(p_ids) ids (id)
     cross join lateral (
-        select i.service from pgdurable_engine.invocation i where i.id = ids.id and i.status = 'invoked' offset 0
+        select pgdurable_engine.route(i.service, i.deployment_id) as route
+        from pgdurable_engine.invocation i where i.id = ids.id and i.status = 'invoked'
+        offset 0
     ) i
     cross join lateral (
-        select q.id from pgdurable_engine.ready q where q.route = i.service and q.id = ids.id for update
+        select q.id from pgdurable_engine.ready q where q.route = i.route and q.id = ids.id for update
     ) r;
 end $$;
 

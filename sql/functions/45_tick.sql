@@ -87,7 +87,8 @@ declare
     v_now    timestamptz := pgdurable_engine.clock();
     v_worker pgdurable_engine.worker;
     v_gone   boolean;
-    v_hints  pgdurable_engine.hint[];
+    v_ids    uuid[] := '{}';
+    v_heard  timestamptz[] := '{}';
 begin
     if not pg_try_advisory_xact_lock(9070, 1) then
         return;
@@ -104,11 +105,13 @@ begin
             end if;
         end if;
         if v_gone then
-            v_hints := pgdurable_engine.end_worker(v_worker.id, v_worker.heartbeat_at);
-            hints := hints || v_hints;
-            reaped := reaped || v_worker.id;
+            v_ids := v_ids || v_worker.id;
+            v_heard := v_heard || v_worker.heartbeat_at;
         end if;
     end loop;
+    if cardinality(v_ids) > 0 then
+        select e.ended, e.hints into reaped, hints from pgdurable_engine.end_workers(v_ids, v_heard) e;
+    end if;
 end $$;
 
 -- Old results and journals, a stretch of the primary key at a time: plain ids are in time order, so p_after is a cursor

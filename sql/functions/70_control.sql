@@ -5,6 +5,7 @@
 --   completed        too late, it has completed
 --   not_running      nothing to pause or to resume
 --   not_completed    only what is completed can be purged
+--   running          it runs: only one that does not can go on with another deployment; pause it first
 --   not_found        no such invocation, or one whose retention is over
 -- An id that is not one raises PD003. Killing and pausing wait for what the worker is just committing, and keep it from
 -- committing more until the transaction ends: end it soon.
@@ -47,11 +48,22 @@ as $$ select pgdurable_engine.signal_one(pgdurable.invocation_uuid(pause.id), 'p
 
 comment on function pgdurable.pause(text) is 'Stop a running invocation until it is resumed. Its journal is kept';
 
-create or replace function pgdurable.resume(id text) returns text
-language sql
-as $$ select pgdurable_engine.signal_one(pgdurable.invocation_uuid(resume.id), 'resume') $$;
+-- deployment: keep, latest, or the id of one. Raises PD004 for one that it cannot go on with.
+create or replace function pgdurable.resume(id text, deployment text default 'keep') returns text
+language plpgsql
+as $$
+declare
+    v_id      uuid := pgdurable.invocation_uuid(resume.id);
+    v_refused text;
+begin
+    if deployment <> 'keep' then
+        v_refused := pgdurable_engine.move(v_id, nullif(deployment, 'latest'));
+    end if;
+    return coalesce(v_refused, pgdurable_engine.signal_one(v_id, 'resume'));
+end $$;
 
-comment on function pgdurable.resume(text) is 'Run a paused, suspended or backing-off invocation now';
+comment on function pgdurable.resume(text, text) is
+    'Run a paused, suspended or backing-off invocation now; deployment: keep, latest, or the id of one to go on with';
 
 create or replace function pgdurable.purge(id text) returns text
 language plpgsql

@@ -41,7 +41,7 @@ create table pgdurable_engine.invocation (
     caller_index      int,                               -- the journal entry that waits for the result; null for a send
     origin            uuid,                              -- the process whose client waits for the result
     idempotency_key   text,
-    deployment_id     text,                              -- pinned when the first attempt starts
+    deployment_id     text,                              -- it goes on there; null: not pinned, any may begin it
     retention         int not null default 0,            -- seconds the result is kept
     journal_retention int not null default 0,            -- seconds the journal is kept
     created_at        timestamptz not null,
@@ -87,7 +87,8 @@ create table pgdurable_engine.notification (
     primary key (id, seq)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.5, autovacuum_vacuum_cost_delay = 0);
 
--- Runnable invocations and nothing else: a claim never looks at anything that waits.
+-- Runnable invocations and nothing else: a claim never looks at anything that waits. The route is the service, or
+-- service@deployment of a pinned one.
 create table pgdurable_engine.ready (
     route text not null,
     since timestamptz not null,
@@ -211,7 +212,9 @@ create table pgdurable_engine.worker (
     id            uuid not null primary key,
     name          text not null,
     deployment_id text,
+    versioned     boolean not null,                      -- whether what it begins is pinned to its deployment
     services      text[] not null,
+    routes        text[] not null,                       -- what it may claim, by what is registered now
     started_at    timestamptz not null,
     heartbeat_at  timestamptz not null,
     lease         interval not null,
@@ -220,11 +223,24 @@ create table pgdurable_engine.worker (
 
 create table pgdurable_engine.deployment (
     id         text primary key,
+    rank       bigint not null unique,                   -- of those that have a service, the highest is its latest
+    versioned  boolean not null,
     endpoint   text not null,
     metadata   jsonb not null default '{}',
     created_at timestamptz not null
 );
 
+-- A service as one deployment has it.
+create table pgdurable_engine.revision (
+    service       text not null,
+    deployment_id text not null,
+    number        int not null,
+    definition    jsonb not null,
+    updated_at    timestamptz not null,
+    primary key (service, deployment_id)
+);
+
+-- Services and their handlers as their latest deployments have them.
 create table pgdurable_engine.service (
     name          text primary key,
     revision      int not null,

@@ -1,1 +1,1 @@
-select started from pgdurable_engine.claim($1::uuid, $2::text[], $3::int, $4::bigint, $5::pgdurable_engine.preload[])
+select started from pgdurable_engine.claim($1::uuid, $2::int, $3::bigint, $4::pgdurable_engine.preload[])

@@ -1,9 +1,6 @@
 select
-    d.id, d.ty as type, d.endpoint, d.created_at,
-    array(select s.name from pgdurable.sys_service s where s.deployment_id = d.id order by s.name) as services,
-    (
-        select count(*) from pgdurable.sys_invocation_status i
-        where i.pinned_deployment_id = d.id and i.status <> 'completed'
-    ) as pinned
+    d.id, d.status, d.versioned, d.endpoint, d.created_at, d.services, d.latest_services,
+    d.active_invocations, d.waiting_invocations, d.workers
 from pgdurable.sys_deployment d
+where $1::text is null or d.id = $1
 order by d.created_at desc

@@ -1,6 +1,8 @@
 select
     i.id, i.target, i.target_service_ty, i.status, i.completion_result, i.completion_failure, i.idempotency_key,
-    i.invoked_by, i.invoked_by_id, i.invoked_by_target, i.restarted_from, i.pinned_deployment_id, i.trace_id,
+    i.invoked_by, i.invoked_by_id, i.invoked_by_target, i.restarted_from, i.pinned_deployment_id,
+    i.waits_for_deployment, i.trace_id,
+    i.pinned_deployment_id not in (select d.id from pgdurable.sys_deployment d) as deployment_removed,
     i.created_at, i.modified_at, i.inboxed_at, i.scheduled_start_at, i.running_at, i.completed_at,
     i.completion_retention, i.journal_retention, i.retry_count, i.last_start_at, i.next_retry_at, i.last_failure,
     i.last_failure_related_command_index, i.last_failure_related_command_name, i.last_failure_related_command_type,

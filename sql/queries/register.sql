@@ -1,1 +1,1 @@
-select pgdurable_engine.register($1::text, $2::text, $3::jsonb, $4::jsonb)
+select pgdurable_engine.register($1::text, $2::boolean, $3::text, $4::jsonb, $5::jsonb)

@@ -38,7 +38,12 @@ select
         select concat_ws('/', c.service, c.key, c.handler) from pgdurable_engine.invocation c where c.id = i.caller_id
     ) as invoked_by_target,
     pgdurable.invocation_id(i.restarted_from) as restarted_from,
-    i.deployment_id as pinned_deployment_id,
+    coalesce(i.deployment_id, (
+        select w.deployment_id
+        from pgdurable_engine.running r
+        join pgdurable_engine.worker w on w.id = r.owner and w.versioned
+        where r.id = i.id
+    )) as pinned_deployment_id,
     null::int as pinned_service_protocol_version,
     nullif(split_part(i.trace_parent, '-', 2), '') as trace_id,
     (
@@ -82,7 +87,7 @@ select
     r.id is not null as in_flight,
     coalesce(f.retry_count, 0)::bigint as retry_count,
     r.started_at as last_start_at,
-    i.deployment_id as last_attempt_deployment_id,
+    coalesce(w.deployment_id, i.deployment_id) as last_attempt_deployment_id,
     null::text as last_attempt_server,
     f.next_retry_at,
     case when f.id is not null then format('[%s] %s', f.code, f.message) end as last_failure,
@@ -102,6 +107,7 @@ from (
 ) ids
 join pgdurable_engine.invocation i on i.id = ids.id
 left join pgdurable_engine.running r on r.id = ids.id
+left join pgdurable_engine.worker w on w.id = r.owner
 left join pgdurable_engine.failure f on f.id = ids.id;
 
 comment on view pgdurable.sys_invocation_state is
@@ -158,7 +164,9 @@ select
     s.suspended_waiting_future_json,
     case when r.id is not null or f.id is not null then coalesce(f.retry_count, 0)::bigint end as retry_count,
     r.started_at as last_start_at,
-    case when r.id is not null or f.id is not null then s.pinned_deployment_id end as last_attempt_deployment_id,
+    case when r.id is not null or f.id is not null
+        then coalesce(w.deployment_id, s.pinned_deployment_id)
+    end as last_attempt_deployment_id,
     null::text as last_attempt_server,
     f.next_retry_at,
     case when f.id is not null then format('[%s] %s', f.code, f.message) end as last_failure,
@@ -170,9 +178,13 @@ select
     f.related_name as last_failure_related_entry_name,
     pgdurable_engine.entry_type(f.related_type) as last_failure_related_entry_type,
     null::text as last_awaiting_on_future_json,
-    s.uuid
+    s.uuid,
+    case when s.status = 'invoked' and r.id is null and f.next_retry_at is null
+        then pgdurable_engine.unserved(s.target_service_name, s.pinned_deployment_id)
+    end as waits_for_deployment
 from pgdurable.sys_invocation_status s
 left join pgdurable_engine.running r on r.id = s.uuid
+left join pgdurable_engine.worker w on w.id = r.owner
 left join pgdurable_engine.failure f on f.id = s.uuid;
 
 comment on view pgdurable.sys_invocation is
@@ -183,5 +195,9 @@ comment on column pgdurable.sys_invocation.target is 'Service/handler or Service
 comment on column pgdurable.sys_invocation.completion_failure is '[code] message, of one that completed with a failure';
 comment on column pgdurable.sys_invocation.invoked_by is 'ingress, service or restart_as_new';
 comment on column pgdurable.sys_invocation.retry_count is 'Failed attempts in a row without a new journal entry';
+comment on column pgdurable.sys_invocation.pinned_deployment_id is
+    'The deployment that began it and has to go on with it; null: not begun, or begun by an unversioned one';
+comment on column pgdurable.sys_invocation.waits_for_deployment is
+    'Ready, and nobody may run it: the deployment of which no worker lives';
 comment on column pgdurable.sys_invocation.uuid is
     'The primary key: filter by uuid = pgdurable.invocation_uuid(''inv_1...'')';

@@ -42,6 +42,8 @@ class Engine:
         ingress: bool = False,
         mute: bool = False,
         heartless: bool = False,
+        deployment: str | None = "dp_test",
+        release: str = "",
         dsn: str | None = None,
         settings: dict[str, Any] | None = None,
     ) -> Process:
@@ -53,6 +55,8 @@ class Engine:
             port=free_port() if ingress else None,
             mute=mute,
             heartless=heartless,
+            deployment=deployment,
+            release=release,
             ledger=self.ledger.path,
             settings=settings or {},
         )

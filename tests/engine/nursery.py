@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import uvloop
 
 from pgdurable.config import Settings
+from pgdurable.deployment import UNVERSIONED, Deployment
 from pgdurable.engine.instruments import Instruments
 from pgdurable.engine.notifier import Notifier
 from pgdurable.loader import load_app
@@ -98,6 +99,7 @@ async def child(specification: dict[str, Any]) -> int:
         specification["dsn"],
         services=loaded.services if loaded else (),
         codec=loaded.journal_value_codec if loaded else None,
+        deployment=Deployment(version) if (version := specification["deployment"]) else UNVERSIONED,
         ingress=Address("127.0.0.1", port) if port else None,
         settings=Settings(**specification["settings"]),
         instruments=instruments,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 APPS = ROOT / "tests" / "engine" / "apps"
 NUMBERS = itertools.count(1)
+RELEASE = "PGDURABLE_TEST_RELEASE"
 
 
 class Process:
@@ -109,6 +110,8 @@ class Nursery:
         mute: bool = False,
         heartless: bool = False,
         always_replay: bool = False,
+        deployment: str | None = "dp_test",
+        release: str = "",
         ledger: Path,
         settings: dict[str, Any],
     ) -> Process:
@@ -117,6 +120,7 @@ class Nursery:
         ``app`` is a file in apps/, or ``module:name``. ``port`` and ``admin`` are of its HTTP.
         ``mute``: it sends no notifications, as if all were lost. ``heartless``: it believes that its lease is
         renewed, and nobody else does. ``always_replay``: every attempt ends at its next await.
+        ``deployment``: None is unversioned. ``release`` is for apps that come in several.
         """
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
@@ -127,8 +131,9 @@ class Nursery:
             "mute": mute,
             "heartless": heartless,
             "always_replay": always_replay,
+            "deployment": deployment,
             "settings": settings,
-            "environment": {VARIABLE: str(ledger)},
+            "environment": {VARIABLE: str(ledger), RELEASE: release},
             "output": str(output),
         }
         assert self._parent.stdin is not None

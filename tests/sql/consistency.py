@@ -15,6 +15,16 @@ def assert_consistent(story: Story) -> None:
         select 'ready and running', x.id
         from pgdurable_engine.ready x join pgdurable_engine.running r on r.id = x.id
         union all
+        select 'ready on a route that is not its own: ' || x.route, x.id
+        from pgdurable_engine.ready x join pgdurable_engine.invocation i on i.id = x.id
+        where x.route <> pgdurable_engine.route(i.service, i.deployment_id)
+        union all
+        select 'runs on other code than it began with', i.id
+        from pgdurable_engine.running r
+        join pgdurable_engine.worker w on w.id = r.owner
+        join pgdurable_engine.invocation i on i.id = r.id
+        where i.deployment_id <> w.deployment_id
+        union all
         select 'ready or running but ' || i.status, i.id
         from (select id from pgdurable_engine.ready union select id from pgdurable_engine.running) x
         join pgdurable_engine.invocation i on i.id = x.id

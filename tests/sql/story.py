@@ -27,7 +27,8 @@ Row = dict[str, Any]
 START = datetime(2100, 1, 1, tzinfo=UTC)
 """Long after the server was started, which the engine compares heartbeats with."""
 
-ROUTES = ["Greeter", "Counter", "Signup"]
+SERVICES = ["Greeter", "Counter", "Signup"]
+TYPES_OF_SERVICES = {"Greeter": "service", "Counter": "virtual_object", "Signup": "workflow"}
 TYPES = {
     "p_new": "submission",
     "p_leases": "lease",
@@ -209,12 +210,12 @@ def target(submission: Row) -> str:
 class Story:
     """The engine's functions on one connection, with a clock that moves when it is told to."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, deployment: str | None = None) -> None:
         self.connection = connection
         self.now = START
         self.attempts = 1
         self.sleep(0)
-        self.me = self.worker()
+        self.me = self.worker(deployment)
 
     # the clock
 
@@ -224,12 +225,41 @@ class Story:
 
     # workers
 
-    def worker(self, lease: float = 10) -> str:
+    def worker(
+        self,
+        deployment: str | None = None,
+        *,
+        versioned: bool = True,
+        services: Sequence[str] = SERVICES,
+        lease: float = 10,
+    ) -> str:
+        """One that lives; without a deployment its code has no versions."""
         id = str(uuid.uuid4())
         self.call(
-            "join_worker", p_id=id, p_name="w", p_services=ROUTES, p_lease=f"{lease}s", p_deployment_id=None
-        )
+            "join_worker", p_id=id, p_name="w", p_services=list(services), p_lease=f"{lease}s",
+            p_deployment_id=deployment, p_versioned=versioned and deployment is not None,
+        )  # fmt: skip
         return id
+
+    def register(
+        self, deployment: str, *services: str, versioned: bool = True, handlers: Sequence[str] = ("greet",)
+    ) -> None:
+        """As a worker with this code does when it starts; all services unless they are named."""
+        definitions = [
+            {
+                "name": name,
+                "type": TYPES_OF_SERVICES[name],
+                "public": True,
+                "handlers": [
+                    {"name": handler, "handler_type": "shared", "public": True} for handler in handlers
+                ],
+            }
+            for name in services or SERVICES
+        ]
+        self.connection.execute(
+            "select pgdurable_engine.register(%s, %s, 'here', '{}', %s)",
+            [deployment, versioned, json.dumps(definitions)],
+        )
 
     # the verbs
 
@@ -246,13 +276,11 @@ class Story:
 
     def capacity(self, worker: str, room: int = 10) -> Row:
         attempt, self.attempts = self.attempts, self.attempts + room
-        return {"p_worker": worker, "p_routes": ROUTES, "p_room": room, "p_attempt": attempt}
+        return {"p_worker": worker, "p_room": room, "p_attempt": attempt}
 
-    def claim(
-        self, worker: str | None = None, room: int = 10, routes: Sequence[str] = ROUTES
-    ) -> list[Attempt]:
+    def claim(self, worker: str | None = None, room: int = 10) -> list[Attempt]:
         owner = worker or self.me
-        return self.started(self.call("claim", **self.capacity(owner, room) | {"p_routes": routes}), owner)
+        return self.started(self.call("claim", **self.capacity(owner, room)), owner)
 
     def claim_one(self, worker: str | None = None) -> Attempt:
         (attempt,) = self.claim(worker, room=1)
@@ -306,6 +334,21 @@ class Story:
         return attempt
 
     # what is there
+
+    def pinned(self, id: str | Row) -> str | None:
+        """The deployment in its row, whatever runs it."""
+        found: str | None = self.value(
+            "select deployment_id from pgdurable_engine.invocation where id = %s", [ident(id)]
+        )
+        return found
+
+    def resume(self, id: str | Row, deployment: str) -> str:
+        """As the command does it."""
+        answer: str = self.value(
+            "select pgdurable.resume(pgdurable.invocation_id(%s::uuid), deployment => %s)",
+            [ident(id), deployment],
+        )
+        return answer
 
     def value(self, query: str, values: Any = None) -> Any:
         row = self.connection.execute(query.encode(), values).fetchone()
@@ -374,8 +417,10 @@ def casts(name: str) -> str:
             return "::uuid[]"
         case "p_lease" | "p_patience":
             return "::interval"
-        case "p_routes" | "p_services":
+        case "p_services":
             return "::text[]"
+        case "p_versioned":
+            return "::boolean"
         case "p_attempt":
             return "::bigint"
         case "p_room" | "p_limit":

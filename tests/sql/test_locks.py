@@ -84,6 +84,27 @@ def commit(story: Story) -> None:
     story.sleep(0)
 
 
+# --- the lock of the registry
+
+
+def test_a_worker_that_joins_while_a_deployment_registers_is_not_missed(dsn: str, first: Story) -> None:
+    """It either sees the registration or is seen by it."""
+    first.register("dp_old")
+    commit(first)
+    first.register("dp_new")
+    join = """
+        select pgdurable_engine.join_worker(gen_random_uuid(), 'late', 'dp_old', true, '{Greeter}', '1 s')
+    """
+    with psycopg.connect(dsn, autocommit=True) as other:
+        other.execute("set lock_timeout = '50 ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute(join)
+        commit(first)
+        other.execute(join)
+    routes = first.value("select to_jsonb(routes) from pgdurable_engine.worker where name = 'late'")
+    assert routes == ["Greeter@dp_old"]
+
+
 # --- the lock of a worker
 
 
@@ -364,10 +385,8 @@ def test_a_delayed_submission_takes_no_key_and_waits_for_none(
 def test_nobody_takes_the_key_while_its_state_is_changed(
     dsn: str, observer: psycopg.Connection, first: Story
 ) -> None:
-    first.value(
-        "select pgdurable_engine.register('dp_1', 'a', '{}', "
-        '\'[{"name": "Counter", "type": "virtual_object", "public": true, "handlers": []}]\')::text'
-    )
+    first.register("dp_1", "Counter")
+    commit(first)
     assert first.value("select pgdurable.set_state('Counter', 'k', 'n', '1')") == "done"
     other = Other(dsn, first.me, lambda story: story.submit(exclusive("k")))
     assert other.blocked(observer)

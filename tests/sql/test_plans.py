@@ -271,6 +271,28 @@ def kill(story: Story) -> Callable[[], Any]:
 
 
 @kind
+def pause_pins(story: Story) -> Callable[[], Any]:
+    attempt = story.run(plain(), story.worker("dp_1"))
+    story.apply(attempt.step())
+    return lambda: story.signal(attempt.id, "pause")
+
+
+@kind
+def claim_pinned(story: Story) -> Callable[[], Any]:
+    worker = story.worker("dp_1")
+    attempts = [story.run(submission, worker) for submission in (plain(), exclusive())]
+    story.apply(*(attempt.step() & attempt.release() for attempt in attempts))
+    return lambda: story.claim(worker)
+
+
+@kind
+def move(story: Story) -> Callable[[], Any]:
+    attempt = story.run(plain(), story.worker("dp_1"))
+    story.apply(attempt.step() & attempt.release())
+    return lambda: story.call("move", p_id=attempt.id, p_deployment_id=None)
+
+
+@kind
 def results(story: Story) -> Callable[[], Any]:
     attempt = story.run(plain())
     story.apply(attempt.complete())

@@ -19,7 +19,8 @@ def story(story: Story) -> Story:
         {"name": name, "type": type, "public": True, "handlers": []} for name, type in SERVICES.items()
     ]
     story.value(
-        "select pgdurable_engine.register('dp_1', 'app.py', '{}', %s::jsonb)::text", [json.dumps(services)]
+        "select pgdurable_engine.register('dp_1', true, 'app.py', '{}', %s::jsonb)::text",
+        [json.dumps(services)],
     )
     return story
 

@@ -48,11 +48,12 @@ def test_who_submits_may_take_it_in_the_same_call(story: Story) -> None:
 
 def test_only_what_one_serves_is_taken(story: Story) -> None:
     greeting, counter = plain(), exclusive()
-    submitted = story.submit(greeting, counter, **story.capacity(story.me) | {"p_routes": ["Counter"]})
+    counting = story.worker(services=["Counter"])
+    submitted = story.submit(greeting, counter, **story.capacity(counting))
     assert [start["id"] for start in submitted["started"]] == [counter["id"]]
     assert [hint["route"] for hint in submitted["hints"]] == ["Greeter"]
-    assert [attempt.id for attempt in story.claim(routes=["Counter"])] == []
-    assert [attempt.id for attempt in story.claim(routes=["Counter", "Greeter"])] == [greeting["id"]]
+    assert story.claim(counting) == []
+    assert [attempt.id for attempt in story.claim()] == [greeting["id"]]
 
 
 def test_claims_are_served_oldest_first_over_all_routes(story: Story) -> None:

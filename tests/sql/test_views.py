@@ -34,7 +34,7 @@ COLUMNS = {
     "sys_journal_events": "partition_key id after_journal_entry_index appended_at event_type event_json uuid",
     "sys_service": "name revision public ty deployment_id documentation metadata options",
     "sys_deployment": "id ty endpoint created_at min_service_protocol_version max_service_protocol_version"
-    " services",
+    " services status latest_services active_invocations waiting_invocations workers versioned metadata",
 }
 
 
@@ -52,7 +52,7 @@ def test_columns_of_invocations_are_those_of_status_and_state(story: Story) -> N
     parts = [*columns("sys_invocation_status"), *columns("sys_invocation_state")]
     own = {"partition_key", "in_flight", "uuid"}
     once = list(dict.fromkeys(name for name in parts if name not in own))
-    assert columns("sys_invocation") == [*once, "uuid"]
+    assert columns("sys_invocation") == [*once, "uuid", "waits_for_deployment"]
 
 
 def test_every_view_and_public_function_is_commented(story: Story) -> None:
@@ -145,6 +145,7 @@ def test_attempts(story: Story) -> None:
 
 def test_one_is_found_by_its_primary_key(story: Story) -> None:
     text = ids.format_id(ids.new_id())
+    story.connection.execute("set local enable_seqscan = off")  # of no rows, reading all is the better plan
     plan = story.rows(
         "explain select * from pgdurable.sys_invocation where uuid = pgdurable.invocation_uuid(%s)", [text]
     )
@@ -307,7 +308,7 @@ def test_services_and_deployments(story: Story) -> None:
             {"name": name, "type": type, "public": public, "handlers": []} for name in names
         ]
         story.connection.execute(
-            "select pgdurable_engine.register(%s, %s, '{}', %s)",
+            "select pgdurable_engine.register(%s, true, %s, '{}', %s)",
             [deployment, f"worker://{deployment}", json.dumps(services)],
         )
 
@@ -320,7 +321,7 @@ def test_services_and_deployments(story: Story) -> None:
         ("B", 2, False, "service", "two"),
     ]
     assert story.rows("select id, ty, endpoint, services from pgdurable.sys_deployment order by id") == [
-        ("one", "worker", "worker://one", ["A"]),
+        ("one", "worker", "worker://one", ["A", "B"]),
         ("two", "worker", "worker://two", ["B"]),
     ]
     with pytest.raises(Exception, match="is registered with another type") as raised:

@@ -29,13 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STEPS = 60
+DEPLOYMENTS = ["dp_one", "dp_two"]
 
 
 class Walk:
     def __init__(self, story: Story, seed: int) -> None:
         self.story = story
         self.random = random.Random(seed)
-        self.workers = [story.me, story.worker(lease=1e6)]
+        for deployment in DEPLOYMENTS:
+            story.register(deployment)
+        story.call("end_worker", p_worker=story.me)
+        self.workers = [story.worker(deployment, lease=1e6) for deployment in DEPLOYMENTS]
         self.running: list[Attempt] = []
         self.ids: list[str] = []
 
@@ -123,7 +127,15 @@ class Walk:
         index = self.random.randrange(len(self.workers))
         self.story.call("end_worker", p_worker=self.workers[index])
         self.running = [attempt for attempt in self.running if attempt.worker != self.workers[index]]
-        self.workers[index] = self.story.worker(lease=1e6)
+        self.workers[index] = self.story.worker(DEPLOYMENTS[index], lease=1e6)
+
+    def release(self) -> None:
+        """The other code gets what begins from now on."""
+        self.story.value("select pgdurable.promote_deployment(%s)", [self.random.choice(DEPLOYMENTS)])
+
+    def move(self) -> None:
+        if self.ids:
+            self.story.resume(self.random.choice(self.ids), self.random.choice(["latest", *DEPLOYMENTS]))
 
     def retention(self) -> None:
         self.story.sleep(3600)
@@ -131,9 +143,12 @@ class Walk:
 
     def step(self) -> None:
         happening = self.random.choices(
-            [self.submit, self.claim, self.apply, self.signal, self.time, self.crash, self.retention],
-            [5, 6, 10, 3, 3, 1, 0.3],
-        )[0]
+            [
+                self.submit, self.claim, self.apply, self.signal, self.time, self.crash,
+                self.release, self.move, self.retention,
+            ],
+            [5, 6, 10, 3, 3, 1, 1, 1, 0.3],
+        )[0]  # fmt: skip
         happening()
 
     # --- and in the end
@@ -142,7 +157,7 @@ class Walk:
         """Everything is resumed, run and completed; then nothing is left but results."""
         for worker in self.workers:
             self.story.call("end_worker", p_worker=worker)
-        worker = self.story.worker(lease=1e6)
+        workers = [self.story.worker(deployment, lease=1e6) for deployment in DEPLOYMENTS]
         for _ in range(200):
             self.story.sleep(100)
             self.story.fire()
@@ -151,10 +166,10 @@ class Walk:
             )
             if stuck:
                 self.story.signals(*({"id": id, "type": "resume"} for (id,) in stuck))
-            attempts = self.story.claim(worker, room=100)
-            if attempts:
+            claimed = [attempts for worker in workers if (attempts := self.story.claim(worker, room=100))]
+            for attempts in claimed:
                 self.story.apply(*(attempt.complete() for attempt in attempts))
-            elif not stuck and self.story.count("timer") == 0:
+            if not claimed and not stuck and self.story.count("timer") == 0:
                 break
         left = self.story.rows("select status, count(*) from pgdurable.sys_invocation group by 1")
         assert [status for status, _ in left if status != "completed"] == []

@@ -66,7 +66,7 @@ async def test_a_worker_is_present_before_it_joins(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True, options="-c search_path=pgdurable_engine") as connection:
         await one.start()
         assert connection.execute("select presence_free(%s)", [worker]).fetchone() == (False,)
-        connection.execute("select join_worker(%s, 'name', null, '{}', '10 s')", [worker])
+        connection.execute("select join_worker(%s, 'name', null, false, '{}', '10 s')", [worker])
 
         def renewed() -> bool:
             row = connection.execute("select heartbeat_at - started_at > '1 ms' from worker").fetchone()

@@ -22,9 +22,17 @@ ACCEPTED_LATER: Final = frozenset({"cancel", "pause"})
 
 
 @patch("/invocations/{invocation_id:str}/{action:str}")
-async def change(state: State, invocation_id: FromPath[str], action: FromPath[Action]) -> Response[Any]:
-    """Cancel, kill, pause, resume or purge an invocation, or purge its journal."""
-    answer = await admin_of(state).word(action.replace("-", "_"), invocation_id)
+async def change(
+    state: State, invocation_id: FromPath[str], action: FromPath[Action], deployment: FromQuery[str] = "keep"
+) -> Response[Any]:
+    """Cancel, kill, pause, resume or purge an invocation, or purge its journal.
+
+    ``deployment`` is for resume: keep, latest, or the id of the one to go on with.
+    """
+    if action == "resume":
+        answer = await admin_of(state).word("resume_on", invocation_id, deployment)
+    else:
+        answer = await admin_of(state).word(action.replace("-", "_"), invocation_id)
     refuse(refusals.of_control(action, answer))
     later = answer == "accepted" and action in ACCEPTED_LATER
     return Response(None, status_code=202 if later else 200)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pgdurable.store.lane import Lane
 
 WORKER = UUID(int=9070)
-CAPACITY = Capacity(WORKER, ["Shop"], 0, 1)
+CAPACITY = Capacity(WORKER, 0, 1)
 NOTHING: tuple[list[Any], ...] = ([], [], [], [])
 """What ``apply`` answers when nothing comes of a batch."""
 

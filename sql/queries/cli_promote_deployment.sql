@@ -1,0 +1,1 @@
+select pgdurable.promote_deployment($1) as answer

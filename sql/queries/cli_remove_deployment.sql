@@ -1,0 +1,1 @@
+select pgdurable.remove_deployment($1, force => $2::boolean) as answer

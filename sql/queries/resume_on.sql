@@ -1,0 +1,1 @@
+select pgdurable.resume($1, deployment => $2) as answer
