@@ -41,6 +41,8 @@ class InvocationRow:
     scheduled_start_at: datetime | None
     completion_result: str | None
     completion_failure: str | None
+    waits_for_deployment: str | None
+    """Ready, and no worker of this deployment lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class InvocationDetail:
     invoked_by_target: str | None
     restarted_from: str | None
     pinned_deployment_id: str | None
+    deployment_removed: bool | None
+    waits_for_deployment: str | None
     trace_id: str | None
     created_at: datetime
     modified_at: datetime
@@ -91,6 +95,7 @@ class Filters:
     completion_result: str | None = None
     virtual_objects_only: bool = False
     completed_too: bool = False
+    zombie: bool = False
 
     def arguments(self) -> tuple[object, ...]:
         """In the order of the query's parameters."""
@@ -106,6 +111,7 @@ class Filters:
             self.completion_result,
             self.virtual_objects_only,
             completed_too,
+            self.zombie,
         )
 
     def nothing(self) -> str:
@@ -165,11 +171,18 @@ def note(row: InvocationRow, at: datetime) -> Text | None:
         return Text(shortened(row.completion_failure, NOTE_LIMIT), style="red")
     if row.status == "scheduled" and row.scheduled_start_at is not None:
         return Text(f"starts {coming(row.scheduled_start_at, at)}")
+    if row.waits_for_deployment is not None:
+        return no_worker(row.waits_for_deployment)
     if row.last_failure is None:
         return None
     attempts = f"{row.retry_count} failed attempt{'' if row.retry_count == 1 else 's'}"
     again = f", next {coming(row.next_retry_at, at)}" if row.next_retry_at is not None else ""
     return Text.assemble(f"{attempts}{again}: ", (shortened(row.last_failure, NOTE_LIMIT), "red"))
+
+
+def no_worker(deployment: str) -> Text:
+    """Why one that is ready does not run."""
+    return Text(f"waits for a worker of deployment {deployment}", style="red")
 
 
 def description(
@@ -207,7 +220,7 @@ def head(
         ("Invoked by", caller(one)),
         ("Restarted from", one.restarted_from),
         ("Idempotency key", one.idempotency_key),
-        ("Deployment", one.pinned_deployment_id),
+        ("Deployment", deployment(one)),
         ("Kept until", kept_until(one, at)),
         ("Trace", one.trace_id),
     ]
@@ -224,6 +237,8 @@ def due(when: datetime | None, at: datetime) -> str | None:
 def status_line(one: InvocationDetail, at: datetime) -> Text:
     if one.status == "completed":
         return styled_status("failed" if one.completion_result == "failure" else "succeeded")
+    if one.waits_for_deployment is not None:
+        return Text.assemble(styled_status(one.status), "  ", no_worker(one.waits_for_deployment))
     since = Text(f"  for {duration(at - one.modified_at)}", style="dim")
     return styled_status(one.status) + (since if one.status in ("suspended", "paused") else Text())
 
@@ -258,6 +273,15 @@ def caller(one: InvocationDetail) -> str:
     if one.invoked_by_id is None:
         return one.invoked_by
     return f"{one.invoked_by_target or one.invoked_by}  {one.invoked_by_id}"
+
+
+def deployment(one: InvocationDetail) -> str | None:
+    if one.pinned_deployment_id is None or not one.deployment_removed:
+        return one.pinned_deployment_id
+    if one.status == "completed":
+        return f"{one.pinned_deployment_id}, since removed"
+    again = f"pgdurable invocations resume {one.id} --deployment latest"
+    return f"{one.pinned_deployment_id}, which was removed; to go on without it: {again}"
 
 
 def kept_until(one: InvocationDetail, at: datetime) -> str | None:

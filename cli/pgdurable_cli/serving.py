@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pgdurable.deployment import UNVERSIONED, Deployment
 from pgdurable_cli.errors import Failure
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Serving:
     ingress: Endpoint | None = None
     admin: Endpoint | None = None
     codec: JournalValueCodec | JournalValueCodecProvider | None = None
+    deployment: Deployment = UNVERSIONED
 
 
 def load(app: str) -> App:
@@ -89,7 +91,13 @@ async def serving_node(serving: Serving) -> AsyncGenerator[Node]:
 
     at = serving.ingress
     ingress = Address(at.host, at.port) if at else None
-    node = Node(serving.dsn, services=serving.services, ingress=ingress, codec=serving.codec)
+    node = Node(
+        serving.dsn,
+        services=serving.services,
+        ingress=ingress,
+        codec=serving.codec,
+        deployment=serving.deployment,
+    )
     async with AsyncExitStack() as stack:
         try:
             await node.start()

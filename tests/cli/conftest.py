@@ -58,7 +58,7 @@ def cli(dsn: str) -> Cli:
 def story(dsn: str) -> Iterator[Story]:
     """Every statement is committed at once, so the clock is the real one."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        story = Story(connection)
+        story = Story(connection, "dp_one")
         register(story, "dp_one")
         yield story
 
@@ -82,7 +82,8 @@ def register(story: Story, deployment: str) -> None:
         for name, (type, handlers) in HANDLERS.items()
     ]
     story.connection.execute(
-        "select pgdurable_engine.register(%s, 'app.py', '{}', %s::jsonb)", [deployment, json.dumps(services)]
+        "select pgdurable_engine.register(%s, true, 'app.py', '{}', %s::jsonb)",
+        [deployment, json.dumps(services)],
     )
 
 

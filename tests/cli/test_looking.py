@@ -1,4 +1,4 @@
-"""Commands that look: services, deployments, invocations, state, sql, status."""
+"""Commands that look: services, invocations, state, sql, status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from pgdurable import Context, InvocationRetryPolicy, Service
-from tests.cli.conftest import register, text_id
+from tests.cli.conftest import text_id
 from tests.sql.story import ATTACH, exclusive, hexed, plain, shared, workflow
 
 if TYPE_CHECKING:
@@ -89,19 +89,6 @@ def test_what_a_service_says_of_itself(cli: Cli, story: Story) -> None:
 
 def test_a_service_that_is_not_there(cli: Cli) -> None:
     assert "there is no service 'Nobody'" in cli.refuses("services", "describe", "Nobody")
-
-
-def test_deployments(cli: Cli, story: Story) -> None:
-    story.run(plain())
-    register(story, "dp_two")
-    two, one = cli.json("deployments", "list")
-    assert (two["id"], two["status"], two["services"]) == (
-        "dp_two",
-        "active",
-        ["Counter", "Greeter", "Signup"],
-    )
-    assert (one["id"], one["services"]) == ("dp_one", [])
-    assert "dp_one" in cli.says("dp", "ls")
 
 
 def test_invocations(cli: Cli, story: Story) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict, dataclass
-from datetime import datetime  # noqa: TC003 -- a field of a record that psycopg fills
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +11,8 @@ from rich.console import Group
 from rich.text import Text
 
 from pgdurable.__about__ import __version__
+from pgdurable_cli.deployment import WorkerRow, waiting_line, worker_table
 from pgdurable_cli.output import compact, fields, print_json, say, styled_status
-from pgdurable_cli.times import now, relative
 from pgdurable_cli.view import Shown, View, viewing
 
 if TYPE_CHECKING:
@@ -34,13 +33,11 @@ class ServerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerRow:
-    name: str
-    services: list[str]
-    deployment_id: str | None
-    started_at: datetime
-    heartbeat_at: datetime
-    running: int
+class WaitingRow:
+    deployment_id: str
+    """None of its workers lives."""
+    count: int
+    """Invocations that are ready and have to go on there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +68,22 @@ def look_at_status(database: Database) -> Shown:
 
     server = database.one(Query("cli_server", ServerRow))
     assert server is not None, "a select without a table gives one row"
-    workers = database.all(Query("cli_workers", WorkerRow))
+    workers = database.all(Query("cli_workers", WorkerRow), None)
+    waiting = database.all(Query("cli_waiting", WaitingRow))
     counts = database.all(Query("cli_counts", CountRow))
     data = {
         "version": __version__,
         "server": asdict(server),
         "workers": [asdict(worker) for worker in workers],
         "invocations": {row.status: row.count for row in counts},
+        "waiting_for_workers": {row.deployment_id: row.count for row in waiting},
     }
-    return Shown(picture(server, workers, counts), data)
+    return Shown(picture(server, workers, counts, waiting), data)
 
 
-def picture(server: ServerRow, workers: list[WorkerRow], counts: list[CountRow]) -> RenderableType:
+def picture(
+    server: ServerRow, workers: list[WorkerRow], counts: list[CountRow], waiting: list[WaitingRow]
+) -> RenderableType:
     head = fields(
         [
             ("pgdurable", __version__),
@@ -91,29 +92,14 @@ def picture(server: ServerRow, workers: list[WorkerRow], counts: list[CountRow])
         ],
         indent=0,
     )
-    return Group(head, "", worker_table(workers), "", count_table(counts))
+    missing = [waiting_line(row.deployment_id, row.count) for row in waiting]
+    return Group(head, "", workers_or_hint(workers), "", count_table(counts), *missing)
 
 
-def worker_table(workers: list[WorkerRow]) -> RenderableType:
-    if not workers:
-        return Text(
-            "No process is running: start `pgdurable dev APP` or `pgdurable worker APP`.", style="yellow"
-        )
-    at = now()
-    return compact(
-        ("PROCESS", "UP SINCE", "HEARD", "RUNNING", "SERVICES"),
-        (
-            (
-                worker.name,
-                relative(worker.started_at, at),
-                relative(worker.heartbeat_at, at),
-                str(worker.running),
-                ", ".join(worker.services) or "none: an ingress",
-            )
-            for worker in workers
-        ),
-        right=(3,),
-    )
+def workers_or_hint(workers: list[WorkerRow]) -> RenderableType:
+    if workers:
+        return worker_table(workers)
+    return Text("No process is running: start `pgdurable dev APP` or `pgdurable worker APP`.", style="yellow")
 
 
 def count_table(counts: list[CountRow]) -> RenderableType:

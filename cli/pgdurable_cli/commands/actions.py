@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +37,8 @@ class Action:
     """The statuses in which those of a target are taken; one named by its id is tried in any."""
     done: str
     accepted: str
+    arguments: tuple[str, ...] = ()
+    """What the statement takes beside the id."""
 
 
 LIVE = tuple(status for status in STATUSES if status != "completed")
@@ -66,7 +68,7 @@ PAUSE = Action(
 )
 RESUME = Action(
     "resume",
-    "resume",
+    "resume_on",
     "Run paused invocations again, and those that wait for a retry at once.",
     ("paused", "suspended", "backing-off"),
     done="resumed",
@@ -99,7 +101,7 @@ def action_commands() -> Iterable[tuple[click.Command, tuple[str, ...]]]:
     yield cancel, ()
     yield command(KILL), ()
     yield command(PAUSE), ()
-    yield command(RESUME), ()
+    yield resume, ()
     yield command(PURGE), ("rm",)
 
 
@@ -111,6 +113,22 @@ def action_commands() -> Iterable[tuple[click.Command, tuple[str, ...]]]:
 @dsn_option
 def cancel(queries: tuple[str, ...], kill: bool, limit: int, yes: bool, dsn: str | None) -> None:
     act(KILL if kill else CANCEL, queries, limit=limit, yes=yes, dsn=dsn)
+
+
+@click.command("resume", help=f"{RESUME.help}\n\nQUERY is an id or Service[/key][/handler].")
+@click.argument("queries", metavar="QUERY...", nargs=-1, required=True)
+@click.option(
+    "--deployment", default="keep", show_default=True, metavar="keep|latest|ID",
+    help="Whose code goes on with them. It has to be able to replay their journals.",
+)  # fmt: skip
+@click.option("--limit", default=500, show_default=True, type=click.IntRange(min=1), help="At most so many.")
+@yes_option
+@dsn_option
+def resume(queries: tuple[str, ...], deployment: str, limit: int, yes: bool, dsn: str | None) -> None:
+    # What is ready runs anyhow, unless it waits for a deployment that is gone.
+    more = () if deployment == "keep" else ("ready",)
+    action = replace(RESUME, arguments=(deployment,), applies_to=(*RESUME.applies_to, *more))
+    act(action, queries, limit=limit, yes=yes, dsn=dsn)
 
 
 def command(action: Action) -> click.Command:
@@ -177,7 +195,7 @@ def these(count: int) -> str:
 def carry_out(database: Database, action: Action, one: Found) -> bool:
     from pgdurable_cli.database import Query
 
-    answer = database.one(Query(action.query, Answer), one.id)
+    answer = database.one(Query(action.query, Answer), one.id, *action.arguments)
     assert answer is not None, "a function that returns a value returns one row"
     succeeded, text = told(action, answer.answer)
     name = f"{one.id} {one.target}" if one.target else one.id
@@ -199,6 +217,8 @@ def told(action: Action, answer: str) -> tuple[bool, str]:
             return False, "has already completed"
         case "not_running":
             return False, f"is not running, there is nothing to {action.name}"
+        case "running":
+            return False, "is running; pause it before it goes on with another deployment"
         case "not_completed":
             return False, "has not completed; cancel or kill it first"
         case "not_found":

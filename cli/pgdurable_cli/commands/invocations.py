@@ -46,6 +46,7 @@ def invocations() -> None:
 @click.option(
     "--completion-result", type=click.Choice(("success", "failure")), help="Only completed with this result."
 )
+@click.option("--zombie", is_flag=True, help="Only on a deployment that was removed.")
 @click.option("--virtual-objects-only", is_flag=True, help="Only of virtual objects.")
 @click.option("--all", "everything", is_flag=True, help="Completed ones as well.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="At most so many.")
@@ -59,6 +60,7 @@ def list_invocations(
     statuses: tuple[str, ...],
     deployments: tuple[str, ...],
     completion_result: str | None,
+    zombie: bool,
     virtual_objects_only: bool,
     everything: bool,
     limit: int,
@@ -70,7 +72,7 @@ def list_invocations(
     """
     filters = Filters(
         services, handlers, keys, statuses, deployments, completion_result,
-        virtual_objects_only=virtual_objects_only, completed_too=everything,
+        virtual_objects_only=virtual_objects_only, completed_too=everything, zombie=zombie,
     )  # fmt: skip
     view.show(lambda database: look_at_invocations(database, filters, limit, oldest_first=oldest_first))
 

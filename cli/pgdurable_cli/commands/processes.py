@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pgdurable_cli.errors import Failure
 from pgdurable_cli.options import required_dsn
 from pgdurable_cli.output import say
+
+if TYPE_CHECKING:
+    from pgdurable.deployment import Deployment
+    from pgdurable.loader import App
 
 __all__ = ["ingress", "migrate", "migrated", "worker"]
 
@@ -16,9 +22,20 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log details
 @click.command()
 @click.argument("app")
 @required_dsn
+@click.option(
+    "--deployment", metavar="ID", envvar="PGDURABLE_DEPLOYMENT",
+    help="Id of this version of the code [default: derived from the code; env: PGDURABLE_DEPLOYMENT].",
+)  # fmt: skip
+@click.option(
+    "--unversioned", is_flag=True,
+    help="What it begins goes on with whatever code is there, as under `pgdurable dev`.",
+)  # fmt: skip
 @verbose_option
-def worker(app: str, dsn: str, verbose: bool) -> None:
+def worker(app: str, dsn: str, deployment: str | None, unversioned: bool, verbose: bool) -> None:
     """Run the handlers of APP: a file, a module, or package.module:name.
+
+    What it begins goes on with workers of the same deployment: keep one until the deployment is drained. What
+    is new goes to the deployment that was registered last.
 
     Ctrl-C or SIGTERM lets what runs finish; what takes longer goes on in another worker, or later.
     """
@@ -26,10 +43,29 @@ def worker(app: str, dsn: str, verbose: bool) -> None:
 
     set_up_logging(verbose)
     loaded = load(app)
+    version = chosen(deployment, loaded, unversioned=unversioned)
     reachable(dsn)
     names = ", ".join(service.name for service in loaded.services)
-    serving = Serving(dsn, loaded.services, codec=loaded.journal_value_codec)
-    serve_until_signal(serving, lambda: say(f"worker serves {names}"))
+    suffix = f" as deployment {version}" if version.versioned else ""
+    serving = Serving(dsn, loaded.services, codec=loaded.journal_value_codec, deployment=version)
+    serve_until_signal(serving, lambda: say(f"worker serves {names}{suffix}"))
+
+
+def chosen(id: str | None, app: App, *, unversioned: bool) -> Deployment:
+    """Raises UsageError for an id that is none, Failure where none can be derived."""
+    from pgdurable.deployment import UNVERSIONED, Deployment
+    from pgdurable.fingerprint import NoSources, derived
+
+    if unversioned and id is not None:
+        raise click.UsageError("--unversioned and --deployment exclude each other")
+    if unversioned:
+        return UNVERSIONED
+    try:
+        return derived(app) if id is None else Deployment(id)
+    except ValueError as error:
+        raise click.UsageError(f"--deployment: {error}") from None
+    except NoSources as error:
+        raise Failure(f"{error} to derive a deployment id from", "say --deployment ID") from None
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 import pytest
@@ -10,6 +11,8 @@ from click.testing import CliRunner
 
 from pgdurable.__about__ import __version__
 from pgdurable_cli import main
+
+TOUR = str(Path(__file__).parents[3] / "examples" / "tour" / "app.py")
 
 
 def run(*arguments: str, **env: str) -> tuple[int, str]:
@@ -68,6 +71,8 @@ def test_aliases_are_listed() -> None:
         (("inv", "cancel"), "Missing argument 'QUERY...'"),
         (("inv", "cancel", "/add"), "neither an invocation id nor Service[/key][/handler]"),
         (("worker", "app.py"), "Missing option '--dsn'"),
+        (("worker", TOUR, "--dsn", "x", "--deployment", "a b"), "'a b' cannot be the id of a deployment"),
+        (("worker", TOUR, "--dsn", "x", "--deployment", "a", "--unversioned"), "exclude each other"),
         (("dev", "app.py", "--port", "0"), "0 is not in the range 1<=x<=65535"),
         (("dev", "app.py", "--data", "x", "--dsn", "y"), "--data is for the embedded PostgreSQL"),
     ],
