@@ -66,7 +66,7 @@ def test_what_a_service_says_of_itself(cli: Cli, story: Story) -> None:
 
     manifests = msgspec.json.encode([shop.manifest()]).decode()
     story.connection.execute(
-        "select pgdurable_engine.register('dp_two', 'shop.py', '{}', %s::jsonb)", [manifests]
+        "select pgdurable_engine.register('dp_two', true, 'shop.py', '{}', %s::jsonb)", [manifests]
     )
     told = cli.says("services", "describe", "Shop").splitlines()
     assert [line.rstrip().split(maxsplit=1) for line in told[4:7]] == [
