@@ -55,6 +55,14 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / path).exists(), f"{name(page)}: {path}"
 
 
+def test_the_table_of_contents_has_every_page() -> None:
+    contents = ROOT / "docs/README.md"
+    linked = {
+        (contents.parent / path).resolve() for path in re.findall(r"\]\(([^)#]+)", contents.read_text())
+    }
+    assert {page for page in pages() if page.is_relative_to(contents.parent)} - {contents} <= linked
+
+
 @of("python")
 def test_python_compiles(block: Block) -> None:
     compile(block.text, str(block), "exec")
