@@ -466,6 +466,7 @@ create function pgdurable_engine.heartbeat(p_worker uuid) returns boolean langua
 create function pgdurable_engine.join_previous(p_calls pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.join_worker(p_id uuid, p_name text, p_deployment_id text, p_versioned boolean, p_services text[], p_lease interval) returns void language plpgsql volatile;
 create function pgdurable_engine.key_lock(p_service text, p_key text) returns bigint language sql immutable;
+create function pgdurable_engine.later(p_now timestamp with time zone, p_delay interval) returns timestamp with time zone language sql stable;
 create function pgdurable_engine.leave(p_ids uuid[], OUT hints pgdurable_engine.hint[]) returns pgdurable_engine.hint[] language plpgsql volatile;
 create function pgdurable_engine.lock_invocations(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_keys(p_locks bigint[]) returns void language plpgsql volatile;

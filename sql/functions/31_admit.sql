@@ -72,7 +72,7 @@ begin
                 else 'invoked'
             end::pgdurable_engine.invocation_status,
             n.caller_id, n.caller_index, n.origin, n.idempotency_key, n.retention, n.journal_retention, p_now, p_now,
-            case when n.id = any (v_inboxed) then p_now end, p_now + n.delay, n.trace_parent
+            case when n.id = any (v_inboxed) then p_now end, pgdurable_engine.later(p_now, n.delay), n.trace_parent
         from unnest(v_new) n
         order by n.id
         on conflict (id) do nothing
@@ -99,7 +99,7 @@ begin
     end if;
     if cardinality(v_delayed) > 0 then
         insert into pgdurable_engine.timer (fire_at, id, index, type)
-        select p_now + n.delay, n.id, 0, 'start' from unnest(v_new) n where n.delay is not null;
+        select pgdurable_engine.later(p_now, n.delay), n.id, 0, 'start' from unnest(v_new) n where n.delay is not null;
     end if;
 
     runnable := array(

@@ -166,11 +166,12 @@ begin
         id, index, type, seen, name, target, target_id, wake_at, outcome, value, detail, appended_at
     )
     select
-        e.id, e.index, e.type, e.seen, e.name, e.target, e.target_id, p_now + e.delay, e.outcome, e.value, e.detail, p_now
+        e.id, e.index, e.type, e.seen, e.name, e.target, e.target_id, pgdurable_engine.later(p_now, e.delay), e.outcome,
+        e.value, e.detail, p_now
     from unnest(p_entries) e;
 
     insert into pgdurable_engine.timer (fire_at, id, index, type)
-    select p_now + e.delay, e.id, e.index, 'sleep' from unnest(p_entries) e where e.type = 1036;
+    select pgdurable_engine.later(p_now, e.delay), e.id, e.index, 'sleep' from unnest(p_entries) e where e.type = 1036;
 end $$;
 
 -- A call with an idempotency key, or of a workflow, that somebody made before: attach to it, or take its result.
@@ -267,7 +268,8 @@ begin
     where f.id = any (array[e.id]) and e.type = 'suspend';
 
     insert into pgdurable_engine.timer (fire_at, id, index, type)
-    select p_now + coalesce(e.delay, '0'), e.id, e.index, 'retry' from unnest(p_endings) e where e.type = 'retry'
+    select pgdurable_engine.later(p_now, coalesce(e.delay, '0')), e.id, e.index, 'retry'
+    from unnest(p_endings) e where e.type = 'retry'
     on conflict do nothing;  -- resumed and failed again, to be tried at the very moment it was to be tried before
 
     insert into pgdurable_engine.failure (
@@ -276,7 +278,7 @@ begin
     )
     select
         e.id, e.retry_count, e.index, e.code, e.message, e.stacktrace, e.related_index, e.related_name, e.related_type,
-        p_now, p_now, case when e.type = 'retry' then p_now + coalesce(e.delay, '0') end
+        p_now, p_now, case when e.type = 'retry' then pgdurable_engine.later(p_now, coalesce(e.delay, '0')) end
     from unnest(p_endings) e where e.type in ('retry', 'pause') and e.message is not null
     on conflict (id) do update set
         retry_count = excluded.retry_count, journal_size = excluded.journal_size, code = excluded.code,

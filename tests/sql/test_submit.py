@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 
 from tests.sql.story import Story, exclusive, hexed, plain, shared, unhexed, workflow
 
@@ -199,6 +200,15 @@ def test_a_delayed_one_waits_for_its_time(story: Story) -> None:
     fired = story.fire()
     assert (fired["fired"], fired["next_in"]) == (1, None)
     assert story.claim_one().id == greeting["id"]
+
+
+def test_a_day_has_24_hours_on_the_day_when_clocks_are_put_forward(story: Story) -> None:
+    story.connection.execute("set local timezone = 'Europe/Berlin'")
+    story.connection.execute("set local pgdurable.now = '2100-03-27 12:00:00+00'")
+    greeting = plain(delay="1 day")
+    story.submit(greeting)
+    ((due,),) = story.rows("select extract(epoch from fire_at)::bigint from pgdurable_engine.timer")
+    assert datetime.fromtimestamp(due, UTC) == datetime(2100, 3, 28, 12, tzinfo=UTC)
 
 
 def test_a_delayed_one_takes_no_place_in_the_inbox(story: Story) -> None:
