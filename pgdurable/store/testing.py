@@ -32,7 +32,8 @@ def database_exists(dsn: str, name: str) -> bool:
 def rename_database(dsn: str, name: str, new: str) -> None:
     """Rename a database that nobody is connected to, unless there is one of the new name already. Raises
     ``psycopg.Error``."""
-    with suppress(psycopg.errors.DuplicateDatabase):
+    # Of two that rename at the same moment, neither sees the other's name: the index of names stops one.
+    with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
         execute_each(dsn, f"alter database {name} rename to {new}")
 
 
