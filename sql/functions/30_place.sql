@@ -2,7 +2,8 @@
 
 -- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read. Of the state
 -- comes what the worker wants for this handler (p_preload), unless it is more than a MiB; the rest stays here and is
--- read name by name when the handler asks. Each case reads the rows it needs and no others.
+-- read name by name when the handler asks. Each case reads the rows it needs and no others: names are looked up one by
+-- one, as PostgreSQL before 17 would rather read all of a key than `name = any (...)` of it.
 create or replace function pgdurable_engine.starts(
     p_ids uuid[], p_fresh uuid[] default '{}', p_preload pgdurable_engine.preload[] default '{}'
 )
@@ -27,8 +28,12 @@ as $$
             )
             when cardinality(state.names) > 0 then array(
                 select row(s.name, s.value)::pgdurable_engine.state_value
-                from pgdurable_engine.state s
-                where s.service = i.service and s.key = i.key and s.name = any (state.names)
+                from unnest(state.names) w (name)
+                cross join lateral (
+                    select x.name, x.value from pgdurable_engine.state x
+                    where x.service = i.service and x.key = i.key and x.name = w.name
+                    offset 0
+                ) s
             )
         end,
         i.key is null or (state.fits and state.names is null)
@@ -45,8 +50,12 @@ as $$
             )
             when cardinality(wanted.names) > 0 then (
                 select coalesce(sum(octet_length(s.value)), 0)
-                from pgdurable_engine.state s
-                where s.service = i.service and s.key = i.key and s.name = any (wanted.names)
+                from unnest(wanted.names) w (name)
+                cross join lateral (
+                    select x.value from pgdurable_engine.state x
+                    where x.service = i.service and x.key = i.key and x.name = w.name
+                    offset 0
+                ) s
             )
             else 0
         end as fits
