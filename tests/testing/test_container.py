@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from docker.errors import ImageNotFound
+from psycopg.conninfo import conninfo_to_dict
 
 import pgdurable
 from pgdurable import Context, Service
@@ -44,5 +45,4 @@ def container(monkeypatch: pytest.MonkeyPatch) -> Generator[PostgresContainer]:
 async def test_handlers_run_on_a_container(container: PostgresContainer) -> None:
     async with harness(pgdurable.app([greeter]), server=container) as env:
         assert await env.client.service_call(greet, "Sarah") == "Hello Sarah"
-        assert container.get_exposed_port(5432) is not None
-        assert f":{container.get_exposed_port(5432)}/" in env.dsn
+        assert conninfo_to_dict(env.dsn)["port"] == str(container.get_exposed_port(5432))
