@@ -118,10 +118,12 @@ class Harness:
         """
         async with self._moving:
             checked(delta)
-            await self.settle()
             clock = self._probe.clock
             until = await clock.hold() + delta
             try:
+                # Only now: until it was held, time went on, and what it woke may have something to set.
+                self._node.time_moved()
+                await self.settle()
                 while (due := await verbs.next_timer(self._lane, until)) is not None:
                     await clock.hold(due)
                     self._node.time_moved()
