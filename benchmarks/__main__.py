@@ -82,9 +82,11 @@ def _run(plan: Plan) -> tuple[report.Run, BaseException | None]:
 
 def _show(each: Measurement) -> None:
     sample = each.sample
+    cpu = each.cpu_us()
     print(
         f"{each.workload:8} {each.clients:4} clients, round {each.round}, {each.peer:12}"
         f"{sample.rate:9,.0f} requests/s  p50 {sample.p50_ms:.1f} ms  p99 {sample.p99_ms:.1f} ms"
+        + (f"  CPU {cpu[0]:.0f} + {cpu[1]:.0f} us" if cpu else "")
         + (f"  {sample.errors} ERRORS" if sample.errors else ""),
         file=sys.stderr,
     )

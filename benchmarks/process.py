@@ -37,6 +37,11 @@ class Process:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the process itself; it may have started others."""
+        return self._process.pid
+
     def wait_ready(self, ready: Callable[[], bool]) -> None:
         """Return once ``ready()`` is true; raise with the end of the log if that can no longer happen."""
         deadline = time.monotonic() + READY_SECONDS

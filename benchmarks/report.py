@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.load import Sample
 from benchmarks.machine import Machine
 from benchmarks.peers.pgdurable import Pgdurable
 from benchmarks.run import Measurement
@@ -25,6 +24,8 @@ COLUMNS = (
     "lowest to highest",
     "p50 ms",
     "p99 ms",
+    "CPU us/request",
+    "PostgreSQL us/request",
     "errors",
     "ratio",
 )
@@ -42,6 +43,9 @@ class Line:
     highest_rate: float
     p50_ms: float
     p99_ms: float
+    cpu_us: float | None
+    """Processor time of all processes but PostgreSQL for each good answer."""
+    postgres_us: float | None
     errors: int
     ratio: float | None
     """How many times as many requests pgdurable did, on the line of another peer."""
@@ -67,13 +71,13 @@ class Run:
         return [line for workload, clients in ordered for line in self._lines_of(workload, clients)]
 
     def _lines_of(self, workload: str, clients: int) -> Iterable[Line]:
-        peers: dict[str, list[Sample]] = {}
+        peers: dict[str, list[Measurement]] = {}
         for each in sorted(self.measurements, key=lambda each: each.round):
             if (each.workload, each.clients) == (workload, clients):
-                peers.setdefault(each.peer, []).append(each.sample)
-        for peer, samples in peers.items():
+                peers.setdefault(each.peer, []).append(each)
+        for peer, made in peers.items():
             ours = peers.get(OURS, []) if peer != OURS else []
-            yield _line(workload, clients, peer, samples, ours)
+            yield _line(workload, clients, peer, made, ours)
 
     def json(self) -> str:
         """What was measured, and the lines of the table."""
@@ -116,10 +120,15 @@ def update(page: Path, run: Run) -> None:
     page.write_text(f"{head}{BEGIN}\n\n{run.markdown()}\n{END}{tail}")
 
 
-def _line(workload: str, clients: int, peer: str, samples: Sequence[Sample], ours: Sequence[Sample]) -> Line:
+def _line(
+    workload: str, clients: int, peer: str, made: Sequence[Measurement], ours: Sequence[Measurement]
+) -> Line:
+    samples = [each.sample for each in made]
     rates = [sample.rate for sample in samples]
     # A run that was interrupted may have a round of one peer and not yet of the other.
-    ratios = [one.rate / other.rate for one, other in zip(ours, samples, strict=False) if other.rate]
+    pairs = zip(ours, made, strict=False)
+    ratios = [one.sample.rate / other.sample.rate for one, other in pairs if other.sample.rate]
+    used = [cpu for each in made if (cpu := each.cpu_us())]
     return Line(
         workload,
         clients,
@@ -129,9 +138,15 @@ def _line(workload: str, clients: int, peer: str, samples: Sequence[Sample], our
         highest_rate=max(rates),
         p50_ms=median(sample.p50_ms for sample in samples),
         p99_ms=median(sample.p99_ms for sample in samples),
+        cpu_us=_median([own for own, _ in used]),
+        postgres_us=_median([postgres for _, postgres in used]),
         errors=sum(sample.errors for sample in samples),
-        ratio=median(ratios) if ratios else None,
+        ratio=_median(ratios),
     )
+
+
+def _median(numbers: Sequence[float]) -> float | None:
+    return median(numbers) if numbers else None
 
 
 def _table(lines: Iterable[Line]) -> list[str]:
@@ -153,6 +168,12 @@ def _cells(line: Line) -> tuple[str, ...]:
         f"{line.lowest_rate:,.0f} to {line.highest_rate:,.0f}",
         f"{line.p50_ms:.1f}",
         f"{line.p99_ms:.1f}",
+        _whole(line.cpu_us),
+        _whole(line.postgres_us or None),  # a peer without PostgreSQL has nothing in the column
         str(line.errors),
         f"{line.ratio:.2f}×" if line.ratio is not None else "",  # noqa: RUF001 - the sign for "times"
     )
+
+
+def _whole(number: float | None) -> str:
+    return f"{number:,.0f}" if number is not None else ""

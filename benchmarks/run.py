@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.cpu import Cpu
 from benchmarks.load import Sample
 from benchmarks.machine import busy_share
 from benchmarks.peers import Peer
@@ -43,8 +44,16 @@ class Measurement:
     peer: str
     round: int
     sample: Sample
+    cpu: Cpu | None
+    """What the peer used meanwhile."""
     others: float | None
     """The share of the processors that was in use before the peer was started: what it did not have."""
+
+    def cpu_us(self) -> tuple[float, float] | None:
+        """Microseconds for each good answer: of the peer's own processes, and of PostgreSQL."""
+        if self.cpu is None or not self.sample.good:
+            return None
+        return self.cpu.own / self.sample.good * 1e6, self.cpu.postgres / self.sample.good * 1e6
 
 
 def measure(plan: Plan) -> Generator[Measurement]:
@@ -63,8 +72,11 @@ def _measure_peer(plan: Plan, workload: Workload, peer: Peer, number: int) -> Ge
         for clients in plan.clients:
             if plan.warm_up_seconds:
                 workload.measure(url, clients=clients, seconds=plan.warm_up_seconds)
+            before = peer.cpu()
             sample = workload.measure(url, clients=clients, seconds=plan.seconds)
-            yield Measurement(workload.name, clients, peer.name, number, sample, others)
+            after = peer.cpu()
+            cpu = after.since(before) if before and after else None
+            yield Measurement(workload.name, clients, peer.name, number, sample, cpu, others)
         workload.check(url)
 
 

@@ -1,10 +1,11 @@
 """What the suite asks of a system it measures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from benchmarks.cpu import Cpu, cpu_used
 from benchmarks.process import Process
 
 
@@ -31,6 +32,14 @@ class Peer(ABC):
     @abstractmethod
     def start(self, folder: Path) -> str:
         """Start on an empty ``folder``, register the handlers, return the base URL to POST to."""
+
+    def cpu(self) -> Cpu | None:
+        """What its processes have used since they were started, where the system tells."""
+        return cpu_used([*(process.pid for process in self._processes), *self._postmasters()])
+
+    def _postmasters(self) -> Iterable[int]:
+        """PostgreSQL servers that are not below a process that was spawned here."""
+        return ()
 
     def stop(self) -> None:
         """Stop what ``start`` started, last one first."""

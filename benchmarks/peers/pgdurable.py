@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import ClassVar
@@ -50,10 +50,20 @@ class Pgdurable(Peer):
     def stop(self) -> None:
         """PostgreSQL has a session of its own and outlives a pgdurable that had to be killed: end it too."""
         super().stop()
-        for pid_file in self._data.rglob("postmaster.pid") if self._data else ():
-            os.kill(int(pid_file.read_text().split(maxsplit=1)[0]), signal.SIGINT)
+        for pid_file in self._pid_files():
+            os.kill(_first_number(pid_file), signal.SIGINT)
             while pid_file.exists():
                 time.sleep(LOOK_AGAIN_SECONDS)
+
+    def _postmasters(self) -> Iterable[int]:
+        return [_first_number(pid_file) for pid_file in self._pid_files()]
+
+    def _pid_files(self) -> Iterable[Path]:
+        return self._data.rglob("postmaster.pid") if self._data else ()
+
+
+def _first_number(pid_file: Path) -> int:
+    return int(pid_file.read_text().split(maxsplit=1)[0])
 
 
 def _version(name: str) -> str:
