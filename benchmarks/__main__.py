@@ -50,6 +50,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         peers=peers,
         workloads=[WORKLOADS[name] for name in options.workload],
         clients=options.clients,
+        sleepers=options.sleepers,
         seconds=options.seconds,
         warm_up_seconds=options.warm_up,
         rounds=options.rounds,
@@ -84,9 +85,10 @@ def _show(each: Measurement) -> None:
     sample = each.sample
     cpu = each.cpu_us()
     print(
-        f"{each.workload:8} {each.clients:4} clients, round {each.round}, {each.peer:12}"
+        f"{each.workload:8} {each.clients:6} clients, round {each.round}, {each.peer:12}"
         f"{sample.rate:9,.0f} requests/s  p50 {sample.p50_ms:.1f} ms  p99 {sample.p99_ms:.1f} ms"
         + (f"  CPU {cpu[0]:.0f} + {cpu[1]:.0f} us" if cpu else "")
+        + (f"  {sample.note}" if sample.note else "")
         + (f"  {sample.errors} ERRORS" if sample.errors else ""),
         file=sys.stderr,
     )
@@ -101,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workload", type=_names(WORKLOADS), default=list(WORKLOADS), help="default: " + ",".join(WORKLOADS))
     add("--peer", type=_names(PEERS), default=list(PEERS), help="default: " + ",".join(PEERS))
     add("--clients", type=_numbers, default=[1, 32, 128], help="default: 1,32,128")
+    add("--sleepers", type=int, default=50_000, help="at most (default: 50000; fewer of peers that cannot)")
     add("--seconds", type=int, default=5, help="of each measurement (default: 5)")
     add(
         "--warm-up", type=int, default=2, help="seconds of the same load before each measurement (default: 2)"

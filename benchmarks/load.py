@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("load.lua")
@@ -27,6 +28,10 @@ class Requests:
     path: str
     body: str
     keys: int = 1
+    count: int = 0
+    """How many are sent in all; 0: as many as the time allows. The sample then has no latencies."""
+    pace: float = 0
+    """How many a second are sent at most, of a count; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Sample:
     errors: int
     p50_ms: float
     p99_ms: float
+    note: str = ""
+    """What else there is to say, for people."""
 
     @property
     def rate(self) -> float:
@@ -75,10 +82,17 @@ def find_wrk() -> str:
     )
 
 
-def drive(url: str, requests: Requests, *, clients: int, seconds: int) -> Sample:
+def drive(url: str, requests: Requests, *, clients: int, seconds: float) -> Sample:
     """Keep ``clients`` requests under way at ``url``: each client sends its next one when it is answered."""
-    options = ["-t1", f"-c{clients}", f"-d{seconds}s", f"--timeout={PATIENCE_SECONDS}s", f"--script={SCRIPT}"]
-    arguments = [requests.path, requests.body, str(requests.keys)]
+    options = [
+        "-t1",
+        f"-c{clients}",
+        f"-d{ceil(seconds)}s",
+        f"--timeout={PATIENCE_SECONDS}s",
+        f"--script={SCRIPT}",
+    ]
+    numbers = (requests.keys, requests.count, requests.pace)
+    arguments = [requests.path, requests.body, *(str(number) for number in numbers)]
     done = subprocess.run(
         [find_wrk(), *options, url, "--", *arguments], capture_output=True, text=True, check=False
     )

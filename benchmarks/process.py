@@ -93,11 +93,11 @@ def listens(port: int) -> bool:
     return False
 
 
-def post(url: str, body: str) -> str:
+def post(url: str, body: str, *, patience_seconds: float = 30) -> str:
     """The answer to a POST of JSON, or PeerError with what was said instead."""
     request = urllib.request.Request(url, body.encode(), {"content-type": "application/json"}, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=patience_seconds) as response:
             return bytes(response.read()).decode()
     except urllib.error.HTTPError as error:
         raise PeerError(f"POST {url}: {error.code} {error.read().decode(errors='replace')}") from error

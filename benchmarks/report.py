@@ -13,6 +13,7 @@ from statistics import median
 from benchmarks.machine import Machine
 from benchmarks.peers.pgdurable import Pgdurable
 from benchmarks.run import Measurement
+from benchmarks.workloads import WORKLOADS
 
 OURS = Pgdurable.name
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -76,7 +77,7 @@ class Run:
             if (each.workload, each.clients) == (workload, clients):
                 peers.setdefault(each.peer, []).append(each)
         for peer, made in peers.items():
-            ours = peers.get(OURS, []) if peer != OURS else []
+            ours = peers.get(OURS, []) if peer != OURS and WORKLOADS[workload].compared else []
             yield _line(workload, clients, peer, made, ours)
 
     def json(self) -> str:

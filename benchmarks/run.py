@@ -20,6 +20,7 @@ from benchmarks.load import Sample
 from benchmarks.machine import busy_share
 from benchmarks.peers import Peer
 from benchmarks.workloads import Workload
+from benchmarks.workloads.sleepers import SLEEPERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,15 @@ class Plan:
     peers: Sequence[Peer]
     workloads: Sequence[Workload]
     clients: Sequence[int]
+    sleepers: int
     seconds: int
     warm_up_seconds: int
     rounds: int
     disk: Path
+
+    def loads(self, workload: Workload, peer: Peer) -> Sequence[int]:
+        """The numbers of clients. Of sleepers there is one: how many of them, as far as the peer can."""
+        return [min(self.sleepers, peer.most_sleepers)] if workload is SLEEPERS else self.clients
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +67,23 @@ def measure(plan: Plan) -> Generator[Measurement]:
     for workload in plan.workloads:
         for number in range(1, plan.rounds + 1):
             peers = plan.peers if number % 2 else plan.peers[::-1]
-            for peer in peers:
+            for peer in (each for each in peers if each.can(workload)):
                 yield from _measure_peer(plan, workload, peer, number)
 
 
 def _measure_peer(plan: Plan, workload: Workload, peer: Peer, number: int) -> Generator[Measurement]:
     others = busy_share()
     with running(peer, plan.disk) as url:
-        workload.check(url)
-        for clients in plan.clients:
-            if plan.warm_up_seconds:
-                workload.measure(url, clients=clients, seconds=plan.warm_up_seconds)
+        peer.check(workload, url)
+        for clients in plan.loads(workload, peer):
+            if plan.warm_up_seconds and workload is not SLEEPERS:
+                peer.measure(workload, url, clients=clients, seconds=plan.warm_up_seconds)
             before = peer.cpu()
-            sample = workload.measure(url, clients=clients, seconds=plan.seconds)
+            sample = peer.measure(workload, url, clients=clients, seconds=plan.seconds)
             after = peer.cpu()
             cpu = after.since(before) if before and after else None
             yield Measurement(workload.name, clients, peer.name, number, sample, cpu, others)
-        workload.check(url)
+        peer.check(workload, url)
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 import * as restate from "@restatedev/restate-sdk";
 
 const step = async () => 1;
+const asleep = new Map();
+const lateness = [];
+let mostAsleep = 0;
 
 const bench = restate.service({
   name: "Bench",
@@ -34,6 +37,22 @@ const bench = restate.service({
       }
       const results = await restate.RestatePromise.all(calls);
       return results.reduce((sum, result) => sum + result, 0);
+    },
+
+    sleeper: async (ctx, seconds) => {
+      const id = ctx.rand.uuidv4();
+      const begun = asleep.get(id) ?? performance.now();
+      asleep.set(id, begun);
+      mostAsleep = Math.max(mostAsleep, asleep.size);
+      await ctx.sleep(seconds * 1000);
+      lateness.push(performance.now() - begun - seconds * 1000);
+      asleep.delete(id);
+    },
+
+    lateness: async (ctx, ignored) => {
+      const late = lateness.length ? [...lateness].sort((a, b) => a - b) : [0];
+      const [p50, p99] = [0.5, 0.99].map((share) => late[Math.floor(late.length * share)]);
+      return { slept: lateness.length, most: mostAsleep, p50_ms: p50, p99_ms: p99 };
     },
   },
 });

@@ -5,11 +5,17 @@
 # mypy: disable-error-code="import-not-found", allow-untyped-decorators
 # pyright: basic, reportMissingImports=false
 
+import time
+from datetime import timedelta
+
 import restate
 from restate import Context, ObjectContext, Service, VirtualObject, gather
 
 bench = Service("Bench")
 counter = VirtualObject("Counter")
+asleep: dict[str, float] = {}
+lateness: list[float] = []
+most_asleep = 0
 
 
 async def step() -> int:
@@ -53,6 +59,26 @@ async def fan_out(ctx: Context, width: int) -> int:
     calls = [ctx.service_call(increment, number) for number in range(width)]
     await gather(*calls)
     return sum([await call for call in calls])
+
+
+@bench.handler()
+async def sleeper(ctx: Context, seconds: int) -> None:
+    """Sleep, and note how much too long. This process sees all of it, also if it is suspended meanwhile."""
+    global most_asleep
+    id = str(ctx.uuid())
+    begun = asleep.setdefault(id, time.monotonic())
+    most_asleep = max(most_asleep, len(asleep))
+    await ctx.sleep(timedelta(seconds=seconds))
+    lateness.append(time.monotonic() - begun - seconds)
+    asleep.pop(id, None)
+
+
+@bench.handler("lateness")
+async def tell_lateness(ctx: Context, ignored: int) -> dict[str, float]:
+    """What the sleepers noted, in milliseconds."""
+    late = sorted(lateness) or [0.0]
+    p50, p99 = (late[int(len(late) * share)] * 1000 for share in (0.5, 0.99))
+    return {"slept": len(lateness), "most": most_asleep, "p50_ms": p50, "p99_ms": p99}
 
 
 @counter.handler()

@@ -1,9 +1,12 @@
 """The systems that can be measured. The first is ours: every other one is compared with it."""
 
 from benchmarks.peers.base import Peer
+from benchmarks.peers.dbos import Dbos
+from benchmarks.peers.limit import Limit
 from benchmarks.peers.pgdurable import Pgdurable
 from benchmarks.peers.restate import RestatePython, RestateTypeScript
 
 __all__ = ["PEERS", "Peer"]
 
-PEERS: dict[str, type[Peer]] = {peer.name: peer for peer in (Pgdurable, RestatePython, RestateTypeScript)}
+_ALL: tuple[type[Peer], ...] = (Pgdurable, RestatePython, RestateTypeScript, Dbos, Limit)
+PEERS: dict[str, type[Peer]] = {peer.name: peer for peer in _ALL}

@@ -1,12 +1,14 @@
 """What the suite asks of a system it measures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.cpu import Cpu, cpu_used
+from benchmarks.load import Sample
 from benchmarks.process import Process
+from benchmarks.workloads.base import Workload
 
 
 class Peer(ABC):
@@ -17,6 +19,10 @@ class Peer(ABC):
     """
 
     name: ClassVar[str]
+    workloads: ClassVar[Set[str] | None] = None
+    """Names of those it can do; None: of all."""
+    most_sleepers: ClassVar[int] = 50_000
+    """How many of the workload of that name it is asked for at most."""
 
     def __init__(self) -> None:
         self._processes: list[Process] = []
@@ -32,6 +38,18 @@ class Peer(ABC):
     @abstractmethod
     def start(self, folder: Path) -> str:
         """Start on an empty ``folder``, register the handlers, return the base URL to POST to."""
+
+    def can(self, workload: Workload) -> bool:
+        """Whether there is something to be measured."""
+        return self.workloads is None or workload.name in self.workloads
+
+    def check(self, workload: Workload, url: str) -> None:
+        """Raise PeerError unless it does what is to be measured."""
+        workload.check(url)
+
+    def measure(self, workload: Workload, url: str, *, clients: int, seconds: float) -> Sample:
+        """Load it. ``url`` is what ``start`` returned."""
+        return workload.measure(url, clients=clients, seconds=seconds)
 
     def cpu(self) -> Cpu | None:
         """What its processes have used since they were started, where the system tells."""

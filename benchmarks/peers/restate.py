@@ -34,6 +34,7 @@ workers = 1
 class _Restate(Peer):
     """One Restate node, and one process with the handlers that a subclass starts."""
 
+    most_sleepers = 5_000
     _server: Path
 
     def install(self) -> None:

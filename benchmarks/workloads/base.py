@@ -14,6 +14,8 @@ class Workload:
     requests: Requests
     answer: str | None = None
     """The right answer to every request, where there is but one."""
+    compared: bool = True
+    """Whether more requests a second are better, so that peers are compared by them."""
 
     def check(self, url: str) -> None:
         """Make one request as the clients will, so that what is measured is known to work."""
@@ -22,6 +24,6 @@ class Workload:
         if self.answer is not None and answer != self.answer:
             raise PeerError(f"{self.name} at {url} answers {answer!r} and not {self.answer!r}")
 
-    def measure(self, url: str, *, clients: int, seconds: int) -> Sample:
+    def measure(self, url: str, *, clients: int, seconds: float) -> Sample:
         """Load the peer at ``url``."""
         return drive(url, self.requests, clients=clients, seconds=seconds)

@@ -65,6 +65,15 @@ def test_without_a_good_answer_there_is_no_time_for_each() -> None:
     assert line.errors == 3
 
 
+def test_sleepers_are_not_compared_by_how_many_there_are() -> None:
+    lines = run(
+        measurement("pgdurable", 1, 100, workload="sleepers"),
+        measurement("restate", 1, 10, workload="sleepers"),
+    ).lines()
+
+    assert [line.ratio for line in lines] == [None, None]
+
+
 def test_a_table_has_a_row_for_each_line_and_the_circumstances_below() -> None:
     text = run(
         measurement("pgdurable", 1, 1000, cpu=Cpu(0.5, 0.25)), measurement("restate", 1, 200, cpu=Cpu(0.5, 0))
