@@ -265,6 +265,7 @@ def start_of(row: StartRow, handler: Handler, input: SubmissionRow | None) -> St
         input=body,
         key=row.key,
         headers=from_detail(detail),
+        trace_parent=row.trace_parent,
         entries=[
             Recorded(
                 e.position,

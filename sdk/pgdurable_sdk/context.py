@@ -78,7 +78,8 @@ class Request:
     headers: dict[str, str]
     """Those of the HTTP request, or of the call."""
     attempt_headers: dict[str, str]
-    """Empty: handlers run in the worker's process, no request goes to them."""
+    """``traceparent``, if the invocation is part of a trace, and nothing else: handlers run in the worker's
+    process, no request goes to them."""
     body: bytes
     """The input, as it was before it was deserialised."""
     attempt_finished_event: AttemptFinishedEvent

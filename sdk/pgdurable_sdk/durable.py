@@ -58,7 +58,7 @@ class DurableContext(WorkflowContext):
         return Request(
             id=start.debug_id,
             headers=start.headers,
-            attempt_headers={},
+            attempt_headers={} if start.trace_parent is None else {"traceparent": start.trace_parent},
             body=self._attempt.input,
             attempt_finished_event=_Finished(self._attempt),
             idempotency_key=start.idempotency_key,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 from pgdurable_sdk.futures import CURRENT
 from pgdurable_sdk.sync import CURRENT_SYNC
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from pgdurable_sdk.context import Context
     from pgdurable_sdk.sync import SyncContext
 
-__all__ = ["contextvar", "current_context"]
+__all__ = ["contextvar", "current_context", "in_turn"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +32,26 @@ def current_context() -> Context | SyncContext | None:
         return in_thread
     attempt = CURRENT.get()
     return None if attempt is None else attempt.context
+
+
+@contextmanager
+def in_turn() -> Generator[None]:
+    """Let the task that runs here await what the context returns, while this is entered.
+
+    Otherwise only the handler's own task may: which of several goes on first is not journaled. Whoever enters
+    this answers for it that tasks take their turns one after the other, and in the same order in a replay.
+    `pgdurable.ext.turnstile` gives turns in a given order. Two tasks that wait at the same time fail the
+    attempt. Does nothing outside of handlers.
+    """
+    attempt = CURRENT.get()
+    task = None if attempt is None else asyncio.current_task()
+    if attempt is None or task is None or not attempt.take_turn(task):
+        yield
+        return
+    try:
+        yield
+    finally:
+        attempt.end_turn(task)
 
 
 class contextvar(Generic[P, T]):

@@ -16,6 +16,7 @@ from pgdurable_sdk.exceptions import TerminalError, UsageError
 from pgdurable_sdk.journal.awaits import Combinator, Handle, Node, Tree, failed, settled, winner
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator
     from datetime import timedelta
 
@@ -26,6 +27,12 @@ NOT_OF_ASYNCIO: Final = (
     "what a context returns is awaited by the handler's own task, and is not for asyncio's gather, wait, "
     "wait_for, timeout, shield or create_task: what they decide is not journaled, and a replay could decide "
     "otherwise. Use gather(), select() and as_completed() of pgdurable, and future.or_timeout(timedelta(...))"
+)
+
+ONE_AT_A_TIME: Final = (
+    "two tasks of this handler use its context at the same time, and a replay could not tell which of them "
+    "goes on first. Let them take turns, with a Turnstile (pgdurable.ext.turnstile), or make a handler of "
+    "what they do and combine its calls with gather() of pgdurable"
 )
 
 T = TypeVar("T")
@@ -47,6 +54,16 @@ class Waiter(Protocol):
         ...
 
     def timer(self, delta: timedelta) -> DurableFuture[None]: ...
+
+    def take_turn(self, task: asyncio.Task[Any]) -> bool:
+        """Let this task, too, await what the context returns. False if it may already."""
+        ...
+
+    def end_turn(self, task: asyncio.Task[Any]) -> None: ...
+
+    def on_finish(self, callback: Callable[[], None]) -> None:
+        """Call this when the attempt ends."""
+        ...
 
     @property
     def replaying(self) -> bool: ...

@@ -60,6 +60,8 @@ class Start(Struct, kw_only=True):
     input: bytes
     key: str | None = None
     headers: dict[str, str] = {}
+    trace_parent: str | None = None
+    """Of the request that began it all: calls pass it on."""
     entries: list[Recorded] = []
     """The journal from index 0, the input; that one alone (or none) for a first attempt."""
     notifications: list[Notification] = []

@@ -32,7 +32,7 @@ from pgdurable_sdk.exceptions import (
     UnknownTarget,
     UsageError,
 )
-from pgdurable_sdk.futures import CURRENT, NOT_OF_ASYNCIO, SleepFuture, foreign, in_step
+from pgdurable_sdk.futures import CURRENT, NOT_OF_ASYNCIO, ONE_AT_A_TIME, SleepFuture, foreign, in_step
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Node, settled, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
@@ -105,7 +105,9 @@ class Execution:
         self.thread: int | None = None
         """That of a handler that is a plain function."""
         self.task: asyncio.Task[Any] | None = None
-        """The one task that may await what the context returns."""
+        """The one task that may await what the context returns, beside those in `turns`."""
+        self.turns: set[asyncio.Task[Any]] = set()
+        """Tasks that somebody has put in an order, and that have their turn."""
         self.limits = limits
         self._large = limits.warning
         self._begun = time.monotonic()
@@ -215,7 +217,7 @@ class Execution:
         if self._stopped is not None:
             raise self._stopped
         if self.steps.in_line is not None or IN_STEP.get():
-            raise in_step()
+            raise self._in_step()
         if CURRENT.get() is not self:
             raise foreign()
 
@@ -251,8 +253,7 @@ class Execution:
             self.replay_what_is_new()
             return
         self.enter()
-        if asyncio.current_task() is not self.task:
-            raise UsageError(NOT_OF_ASYNCIO)
+        self.need_turn(asyncio.current_task())
         while self.open_reads:
             await self.open_reads.pop(0)()
         while True:
@@ -264,6 +265,26 @@ class Execution:
                 raise self.cancelled()
             self.steps.start(node)
             await self._park(node)
+
+    def take_turn(self, task: asyncio.Task[Any]) -> bool:
+        """Let this task await what the context returns, until `end_turn`; False if it may already. Whoever
+        calls this answers for it that a replay gives turns in the same order."""
+        if task is self.task or task in self.turns:
+            return False
+        self.turns.add(task)
+        return True
+
+    def end_turn(self, task: asyncio.Task[Any]) -> None:
+        """The opposite of `take_turn`."""
+        self.turns.discard(task)
+
+    def need_turn(self, task: asyncio.Task[Any] | None) -> None:
+        """Raise if this task may not wait now."""
+        if task is not self.task and task not in self.turns:
+            raise UsageError(NOT_OF_ASYNCIO)
+        if self._waiter is not None:
+            self._wake()
+            raise self._stop(UsageError(ONE_AT_A_TIME))
 
     def replay_what_is_new(self) -> None:
         """At an await that would go on at once: if every await is to be replayed, and this attempt journaled
@@ -350,6 +371,15 @@ class Execution:
             if handler.is_async:
                 return await handler.function(context, *arguments)
             return await threads.call(handler.function, context, arguments)
+
+    def _in_step(self) -> BaseException:
+        """What is wrong with using the context while a step executes."""
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # in a thread: that of the step
+            return in_step()
+        others = self.steps.in_line is not None and task is not self.steps.task
+        return self._stop(UsageError(ONE_AT_A_TIME)) if others else in_step()
 
     def _progress(self, node: Node) -> Progress:
         try:

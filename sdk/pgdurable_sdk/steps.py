@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pgdurable_sdk.endings import cause_of, stacktrace
 from pgdurable_sdk.exceptions import Cancelled, RetryableError, SerdeError, TerminalError, UsageError
-from pgdurable_sdk.futures import CURRENT, NOT_OF_ASYNCIO, Result, foreign
+from pgdurable_sdk.futures import CURRENT, Result, foreign
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Handle, Node, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
@@ -98,7 +98,8 @@ class Steps:
         self._journaled: list[Step[Any]] = []
         self._dropped: list[Step[Any]] = []
         self._tasks: dict[asyncio.Task[None], Step[Any]] = {}
-        self._task: asyncio.Task[Any] | None = None
+        self.task: asyncio.Task[Any] | None = None
+        """That of `in_line`, or the last one."""
         self._interrupted = False
 
     def add(self, step: Step[Any]) -> None:
@@ -184,12 +185,12 @@ class Steps:
     def interrupt(self) -> None:
         """A cancellation came: what the handler waits for is not worth finishing."""
         step = self.in_line
-        if step is None or self._interrupted or self._task is None:
+        if step is None or self._interrupted or self.task is None:
             return
         if not step.handle.index:
             self._journal_in_line(step)
         self._interrupted = True
-        self._task.cancel()
+        self.task.cancel()
 
     def close(self) -> None:
         """The attempt ends."""
@@ -251,9 +252,8 @@ class Steps:
 
     async def _execute_in_line(self, step: Step[Any]) -> tuple[Outcome, bytes] | None:
         """The step's result, or None if a cancellation interrupted it."""
-        self._task = asyncio.current_task()
-        if self._task is not self.execution.task:
-            raise UsageError(NOT_OF_ASYNCIO)
+        self.task = asyncio.current_task()
+        self.execution.need_turn(self.task)
         step.started = time.monotonic()
         self.in_line = step
         result: tuple[Outcome, bytes] | None = None
@@ -268,7 +268,7 @@ class Steps:
         if not self._interrupted:
             return result
         self._interrupted = False
-        if self._task is not None and self._task.uncancel() > 0:
+        if self.task is not None and self.task.uncancel() > 0:
             raise asyncio.CancelledError  # somebody else cancelled this task, too
         return None
 

@@ -39,7 +39,10 @@ CONSTRUCTED: Final = {
     "HttpError",
     "RetryableError",
     "Service",
+    "RestateTracer",
+    "RestateTracerProvider",
     "TerminalError",
+    "Turnstile",
     "VirtualObject",
     "Workflow",
 }
@@ -127,6 +130,19 @@ PAGES: Final = {
             "pgdurable.HttpError",
             "pgdurable.InvocationFailed",
             "pgdurable.ConnectError",
+        ),
+    ),
+    "extensions": Page(
+        "Extensions",
+        "What works together with other libraries, and what such libraries are made with.",
+        (
+            "pgdurable.extensions.current_context",
+            "pgdurable.extensions.contextvar",
+            "pgdurable.extensions.in_turn",
+            "pgdurable.ext.turnstile.Turnstile",
+            "pgdurable.ext.tracing.RestateTracer",
+            "pgdurable.ext.tracing.RestateTracerProvider",
+            "pgdurable.ext.pydantic.PydanticTypeAdapter",
         ),
     ),
     "testing": Page(

@@ -183,6 +183,7 @@ class InMemory:
             key=invocation.key,
             input=invocation.input,
             headers=headers,
+            trace_parent=headers.get("traceparent"),
             idempotency_key=invocation.idempotency_key,
             delay=invocation.delay,
         )

@@ -53,6 +53,7 @@ class Submission:
     key: str | None
     input: bytes
     headers: dict[str, str]
+    trace_parent: str | None = None
     idempotency_key: str | None = None
     delay: timedelta | None = None
     caller: Waiter | None = None
