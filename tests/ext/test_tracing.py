@@ -49,8 +49,9 @@ class Spans:
 
 
 def context(span: ReadableSpan) -> trace.SpanContext:
-    assert span.context is not None
-    return span.context
+    found: trace.SpanContext | None = span.context
+    assert found is not None
+    return found
 
 
 @pytest.fixture
