@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
+    from pgdurable.engine.batch import Birth
     from pgdurable.loader import Definition
     from pgdurable.store.rows import Fired, StartRow, SubmissionRow
     from pgdurable.store.verbs import Capacity
@@ -195,6 +196,7 @@ class Node:
             self._start_all,
             self._hints.pass_on,
             self._timers.expect,
+            self._begin,
         )
         self._server: IngressServer | None = None
         self.gateway = EncodingGateway(
@@ -233,6 +235,9 @@ class Node:
 
     def _offer(self) -> Capacity:
         return NO_CAPACITY if self._worker is None else self._worker.offer()
+
+    def _begin(self, row: SubmissionRow) -> Birth | None:
+        return None if self._worker is None else self._worker.begin(row)
 
     def _start_all(
         self, worker: UUID | None, rows: list[StartRow], inputs: dict[UUID, SubmissionRow]

@@ -29,6 +29,23 @@ create type pgdurable_engine.attach as (
     target_id uuid
 );
 
+create type pgdurable_engine.birth as (
+    id uuid,
+    service text,
+    handler text,
+    input bytea,
+    headers text,
+    origin uuid,
+    retention integer,
+    journal_retention integer,
+    trace_parent text,
+    attempt bigint,
+    outcome pgdurable_engine.outcome,
+    index integer,
+    seen integer,
+    output bytea
+);
+
 create type pgdurable_engine.ending as (
     id uuid,
     type pgdurable_engine.ending_type,
@@ -422,7 +439,7 @@ create function pgdurable_engine.admit(p_new pgdurable_engine.submission[], p_no
 create function pgdurable_engine.admit_due(p_ids uuid[], p_now timestamp with time zone, OUT runnable uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.announce(p_hints pgdurable_engine.hint[]) returns void language plpgsql volatile;
 create function pgdurable_engine.append(p_entries pgdurable_engine.entry[], p_now timestamp with time zone) returns void language plpgsql volatile;
-create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], p_begun pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], p_whole pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.attach(p_attaches pgdurable_engine.attach[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.attach_previous(p_new pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.admission[] language plpgsql volatile;
 create function pgdurable_engine.await_result(p_id uuid, p_origin uuid, OUT status pgdurable_engine.invocation_status, OUT handler_type pgdurable_engine.handler_type, OUT idempotent boolean, OUT outcome pgdurable_engine.outcome, OUT value bytea) returns record language plpgsql volatile;
@@ -431,6 +448,8 @@ create function pgdurable_engine.awakeable_id(p_id uuid, p_signal integer) retur
 create function pgdurable_engine.awakeable_signal(p_awakeable text, OUT id uuid, OUT signal integer) returns record language plpgsql immutable;
 create function pgdurable_engine.base62(p_bytes bytea, p_width integer) returns text language plpgsql immutable strict;
 create function pgdurable_engine.base62_bytes(p_text text, p_length integer) returns bytea language plpgsql immutable strict;
+create function pgdurable_engine.bear(p_begun pgdurable_engine.birth[], p_worker uuid, p_now timestamp with time zone) returns void language plpgsql volatile;
+create function pgdurable_engine.bear_whole(p_whole pgdurable_engine.birth[], p_pin text, p_now timestamp with time zone) returns void language plpgsql volatile;
 create function pgdurable_engine.bytes_json(p_bytes bytea) returns json language sql immutable strict;
 create function pgdurable_engine.change_state(p_service text, p_key text, p_names text[], p_values bytea[], p_replace boolean DEFAULT false, p_version text DEFAULT NULL::text) returns text language plpgsql volatile;
 create function pgdurable_engine.claim(p_worker uuid, p_room integer, p_attempt bigint, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT started pgdurable_engine.start[]) returns pgdurable_engine.start[] language plpgsql volatile;

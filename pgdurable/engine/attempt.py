@@ -12,7 +12,15 @@ from pgdurable.engine.headers import from_detail, to_detail
 from pgdurable.engine.preload import known_state
 from pgdurable.engine.stuck import Patience
 from pgdurable.engine.unknown import check_key, unknown_target
-from pgdurable.store.rows import AttachRow, EntryRow, NoticeRow, PromiseUseRow, StateWriteRow, SubmissionRow
+from pgdurable.store.rows import (
+    AttachRow,
+    EntryRow,
+    NoticeRow,
+    PromiseUseRow,
+    StartRow,
+    StateWriteRow,
+    SubmissionRow,
+)
 from pgdurable_sdk import ids
 from pgdurable_sdk.exceptions import AttemptLost
 from pgdurable_sdk.handler import HandlerType
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
 
     from pgdurable.engine.batch import Batch
     from pgdurable.engine.residents import Residents
-    from pgdurable.store.rows import NotificationRow, StartRow
+    from pgdurable.store.rows import NotificationRow
     from pgdurable.store.verbs import Changes
     from pgdurable_sdk.handler import Handler
     from pgdurable_sdk.journal.entries import CallRequest, Entry
@@ -142,6 +150,11 @@ class Attempt:
         """The time, as this process has it."""
         return self._residents.instruments.now()
 
+    def born_in(self, batch: Batch) -> None:
+        """Its invocation is accepted with ``batch``: nothing of it leaves the process before."""
+        self._batch = batch
+        self.execution.provisional = True
+
     # -- from the residents --------------------------------------------------------------------------------
 
     def is_stuck(self, seconds: float) -> bool:
@@ -248,6 +261,27 @@ class Attempt:
 
 def _seconds(own: timedelta | None, default: float) -> float:
     return default if own is None else own.total_seconds()
+
+
+def first_start(row: SubmissionRow, attempt: int) -> StartRow:
+    """The start of an invocation that is begun while it is being accepted."""
+    return StartRow(
+        id=row.id,
+        attempt=attempt,
+        service=row.service,
+        handler=row.handler,
+        key=None,
+        handler_type=row.handler_type,
+        idempotency_key=None,
+        trace_parent=row.trace_parent,
+        retry_count=0,
+        retry_size=0,
+        failing_for=None,
+        entries=None,
+        notifications=None,
+        state=None,
+        state_complete=True,
+    )
 
 
 def start_of(row: StartRow, handler: Handler, input: SubmissionRow | None) -> Start:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pgdurable.store.rows import LeaseRow, StateWriteRow
+from pgdurable.store.rows import BirthRow, LeaseRow, StateWriteRow
 from pgdurable.store.verbs import Changes
 from pgdurable_sdk.exceptions import AttemptLost
 
@@ -17,23 +17,52 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgdurable.engine.attempt import Attempt
-    from pgdurable.store.rows import EndingRow
+    from pgdurable.store.rows import EndingRow, SubmissionRow
+
+
+class Birth:
+    """An invocation that was begun while it is being accepted."""
+
+    __slots__ = ("accepted", "row")
+
+    def __init__(self, row: SubmissionRow) -> None:
+        self.row = row
+        self.accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether it was; if not, it was never begun, and may be submitted like any other."""
+
+    def settle(self, *, accepted: bool) -> None:
+        """Tell whoever submitted it."""
+        if not self.accepted.done():
+            self.accepted.set_result(accepted)
 
 
 class Batch:
     """Changes, the attempts they come from, and who waits for them to be committed."""
 
-    __slots__ = ("_state", "attempts", "changes", "committed", "delays", "ended", "over", "waiters")
+    __slots__ = (
+        "_sealed",
+        "_state",
+        "attempts",
+        "births",
+        "changes",
+        "committed",
+        "delays",
+        "ended",
+        "over",
+        "waiters",
+    )
 
     def __init__(self) -> None:
         self.changes = Changes()
         self.attempts: dict[UUID, Attempt] = {}
+        self.births: dict[UUID, Birth] = {}
         self.ended: list[tuple[Attempt, EndingRow]] = []
         self.delays: list[float] = []  # seconds, of the timers that are set
         self.waiters: list[asyncio.Future[None]] = []
         self.committed = False
         self.over = False  # committed, or it never will be
         self._state: dict[tuple[str, str], dict[str | None, StateWriteRow]] = {}
+        self._sealed = False
 
     def __bool__(self) -> bool:
         return bool(self.attempts)
@@ -50,9 +79,16 @@ class Batch:
             self.changes.leases.append(LeaseRow(attempt.id, attempt.number))
         return self.changes
 
+    def bear(self, attempt: Attempt, row: SubmissionRow) -> Birth:
+        """``attempt`` was begun, and its invocation ``row`` is accepted with this batch."""
+        self.attempts[attempt.id] = attempt
+        birth = self.births[attempt.id] = Birth(row)
+        return birth
+
     def leave_out(self, id: UUID) -> None:
         """Forget what an attempt of ``id`` did."""
         self.attempts.pop(id, None)
+        self.births.pop(id, None)
         changes = self.changes
         changes.leases = [row for row in changes.leases if row.id != id]
         changes.entries = [row for row in changes.entries if row.id != id]
@@ -61,6 +97,8 @@ class Batch:
         changes.attaches = [row for row in changes.attaches if row.source != id]
         changes.notices = [row for row in changes.notices if row.source != id]
         changes.endings = [row for row in changes.endings if row.id != id]
+        changes.begun = [row for row in changes.begun if row.id != id]
+        changes.whole = [row for row in changes.whole if row.id != id]
         self.ended = [(attempt, row) for attempt, row in self.ended if row.id != id]
         for key, of_key in self._state.items():
             self._state[key] = {name: row for name, row in of_key.items() if row.source != id}
@@ -75,7 +113,31 @@ class Batch:
     def sealed(self) -> Changes:
         """The changes, complete."""
         self.changes.state = [write for of_key in self._state.values() for write in of_key.values()]
+        if self.births and not self._sealed:
+            self._note_births()
+        self._sealed = True
         return self.changes
+
+    def _note_births(self) -> None:
+        """Those that have completed since need no row that says that they run."""
+        changes = self.changes
+        outputs = {row.id: row for row in changes.endings if row.type == "complete" and row.id in self.births}
+        for id, birth in self.births.items():
+            begun = _begun(birth.row, self.attempts[id].number)
+            output = outputs.get(id)
+            if output is None:
+                changes.begun.append(begun)
+            else:
+                changes.whole.append(
+                    begun._replace(
+                        outcome=output.outcome,
+                        position=output.position,
+                        seen=output.seen,
+                        output=output.value,
+                    )
+                )
+        if outputs:
+            changes.endings = [row for row in changes.endings if row.id not in outputs]
 
     async def wait(self) -> None:
         """Until the batch is committed. Raises :exc:`AttemptLost` when it never will be."""
@@ -90,12 +152,14 @@ class Batch:
     def release(self, *, committed: bool = True) -> None:
         """Let those who wait go on; each looks for itself whether its attempt is still alive."""
         self.committed, self.over = committed, True
+        for birth in self.births.values():
+            birth.settle(accepted=committed)
         for future in self.waiters:
             if not future.done():
                 future.set_result(None)
 
     def alone(self, id: UUID) -> Batch:
-        """The part of this batch that comes from one invocation."""
+        """The part of this batch that comes from one invocation, which was born before."""
         single = Batch()
         all_, own = self.sealed(), single.changes
         single.attempts[id] = self.attempts[id]
@@ -112,3 +176,18 @@ class Batch:
             if row.source == id:
                 single.write_state(row)
         return single
+
+
+def _begun(row: SubmissionRow, attempt: int) -> BirthRow:
+    return BirthRow(
+        row.id,
+        row.service,
+        row.handler,
+        row.input,
+        row.headers,
+        row.origin,
+        row.retention,
+        row.journal_retention,
+        row.trace_parent,
+        attempt,
+    )

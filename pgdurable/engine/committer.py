@@ -37,11 +37,13 @@ class Committer:
         offer: Callable[[], Capacity],
         applied: Callable[[Batch, Applied], None],
         refused: Callable[[Attempt, str], None],
+        disown: Callable[[Batch], None],
     ) -> None:
         self._lane = lane
         self._offer = offer
         self._applied = applied
         self._refused = refused
+        self._disown = disown
         self._wake = asyncio.Event()
         self.open = Batch()
 
@@ -75,13 +77,27 @@ class Committer:
                 self._applied(batch, await verbs.apply(self._lane, changes, self._offer()))
             except (TryAgain, Unavailable) as error:
                 log.debug("a batch is tried again: %s", error)
+                if not self._without_births(batch):
+                    return
                 await asyncio.sleep(RETRY_PAUSE * min(attempt, 10))
             except Refused as error:
-                await self._write_singly(batch, error)
-                return
+                if not batch.births:
+                    await self._write_singly(batch, error)
+                    return
+                if not self._without_births(batch):
+                    return
             else:
                 return
         raise TryAgain(f"a batch was rolled back {RETRIES} times in a row")
+
+    def _without_births(self, batch: Batch) -> bool:
+        """A batch that is written again goes without what was to be born with it: clients wait for that, and
+        what is refused may be what they sent. False if nothing is left.
+        """
+        if batch.births:
+            self._disown(batch)
+            batch.sealed()
+        return bool(batch)
 
     async def _write_singly(self, batch: Batch, error: Refused) -> None:
         """One of them cannot be written: the others must not suffer for it."""

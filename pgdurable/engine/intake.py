@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from pgdurable.store import verbs
 from pgdurable.store.errors import OutcomeUnknown, StoreError, TryAgain, Unavailable, WorkerFenced
+from pgdurable.store.rows import AdmissionRow
 from pgdurable.store.verbs import NO_CAPACITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from pgdurable.engine.batch import Birth
     from pgdurable.store.lane import Lane
-    from pgdurable.store.rows import AdmissionRow, HintRow, StartRow, SubmissionRow, Submitted
+    from pgdurable.store.rows import HintRow, StartRow, SubmissionRow, Submitted
     from pgdurable.store.verbs import Capacity
 
 log = logging.getLogger("pgdurable.intake")
@@ -39,6 +41,7 @@ class Intake:
         started: Callable[[UUID | None, list[StartRow], dict[UUID, SubmissionRow]], None],
         hinted: Callable[[list[HintRow]], None],
         delayed: Callable[[float], None],
+        begin: Callable[[SubmissionRow], Birth | None],
     ) -> None:
         self._lane = lane
         self._patience = patience
@@ -46,6 +49,7 @@ class Intake:
         self._started = started
         self._hinted = hinted
         self._delayed = delayed
+        self._begin = begin
         self._open: list[Waiting] = []
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -55,6 +59,9 @@ class Intake:
 
         Cancelling the wait does not take the submission back.
         """
+        birth = self._begin(row)
+        if birth is not None and await birth.accepted:
+            return AdmissionRow(row.id, False, None, None)
         future: asyncio.Future[AdmissionRow] = self._loop.create_future()
         self._open.append((row, future))
         self._wake.set()

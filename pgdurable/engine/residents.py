@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pgdurable.engine import stuck
 from pgdurable.engine.absent import absent
-from pgdurable.engine.attempt import Attempt, start_of
+from pgdurable.engine.attempt import Attempt, first_start, start_of
 from pgdurable.engine.committer import Committer
 from pgdurable.engine.missing import Missing
 from pgdurable.engine.outcome import describe_failure, ending_row
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgdurable.config import Settings
-    from pgdurable.engine.batch import Batch
+    from pgdurable.engine.batch import Batch, Birth
     from pgdurable.engine.hints import Hints
     from pgdurable.engine.instruments import Instruments
     from pgdurable.engine.registry import Registry
@@ -87,7 +87,7 @@ class Residents:
         self._hurried = False
         self._quiet = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.committer = Committer(apply_lane, offer, self._applied, self._refused)
+        self.committer = Committer(apply_lane, offer, self._applied, self._refused, self._disown)
         self.missing = Missing(notifications_lane, self._settings.missing_poll, self._attempts)
 
     def __len__(self) -> int:
@@ -132,17 +132,35 @@ class Residents:
         for row in rows:
             self._start(row, inputs.get(row.id) if inputs else None)
 
+    def begin(self, row: SubmissionRow, number: int) -> Birth:
+        """Begin the first attempt of an invocation that is accepted with the open batch."""
+        start = first_start(row, number)
+        attempt = self._attempt(start, row)
+        batch = self.committer.open
+        birth = batch.bear(attempt, row)
+        attempt.born_in(batch)
+        self._go(attempt)
+        # After its task: what ends without waiting for anything is then in this batch, too.
+        self.committer.wake()
+        return birth
+
     def _start(self, row: StartRow, input: SubmissionRow | None) -> None:
-        handler = self._around.handlers.get((row.service, row.handler)) or absent(row.service, row.handler)
-        attempt = Attempt(self, row, handler, start_of(row, handler, input))
+        attempt = self._attempt(row, input)
         older = self._attempts.get(row.id)
         if older is not None:
             self._drop(older)  # paused and resumed so soon that nobody has told it yet
-        self._attempts[row.id] = attempt
+        self._go(attempt)
+        self.missing.begun(row.id)
+
+    def _attempt(self, row: StartRow, input: SubmissionRow | None) -> Attempt:
+        handler = self._around.handlers.get((row.service, row.handler)) or absent(row.service, row.handler)
+        return Attempt(self, row, handler, start_of(row, handler, input))
+
+    def _go(self, attempt: Attempt) -> None:
+        self._attempts[attempt.id] = attempt
         if attempt.inactivity <= 0:
             attempt.execution.suspend()
         attempt.task = self._loop.create_task(self._run(attempt))
-        self.missing.begun(row.id)
         self.instruments.stirred()
 
     async def _run(self, attempt: Attempt) -> None:
@@ -205,6 +223,15 @@ class Residents:
         """The incarnation is over: what they journaled stands, and goes on elsewhere."""
         for attempt in list(self._attempts.values()):
             self._drop(attempt)
+        self.committer.open.release(committed=False)
+
+    def _disown(self, batch: Batch) -> None:
+        """What was to be born with ``batch`` was never begun: whoever submitted it does so again."""
+        for id, birth in list(batch.births.items()):
+            self._drop(batch.attempts[id])
+            batch.leave_out(id)
+            self.committer.open.leave_out(id)
+            birth.settle(accepted=False)
 
     # -- what came of a batch ------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgdurable.deployment import Deployment
+    from pgdurable.engine.batch import Birth
     from pgdurable.engine.residents import Surroundings
     from pgdurable.store.listener import Listener
     from pgdurable.store.rows import StartRow, SubmissionRow
@@ -179,6 +180,21 @@ class Worker:
         """Begin attempts that SQL has leased to this incarnation."""
         if self.residents is not None:
             self.residents.start_all(rows, inputs)
+
+    def begin(self, row: SubmissionRow) -> Birth | None:
+        """Begin a new invocation while it is being accepted, where nothing can stand in the way: it waits for
+        no key, needs no state, is surely new, and this worker is to run it and has room.
+        """
+        if row.key is not None or row.idempotency_key is not None or row.delay is not None:
+            return None
+        residents = self.residents
+        if residents is None or self._draining or (row.service, row.handler) not in self._around.handlers:
+            return None
+        if not self.serves(row.service) or not residents.room(self._settings.hand_over):
+            return None
+        number = self._number
+        self._number += 1
+        return residents.begin(row, number)
 
     # -- the end -------------------------------------------------------------------------------------------
 

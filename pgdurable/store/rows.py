@@ -39,6 +39,25 @@ class LeaseRow(NamedTuple):
     attempt: int
 
 
+class BirthRow(NamedTuple):
+    """``outcome`` None: it runs, as ``attempt``."""
+
+    id: UUID
+    service: str
+    handler: str
+    input: bytes
+    headers: str | None
+    origin: UUID | None
+    retention: int
+    journal_retention: int
+    trace_parent: str | None
+    attempt: int
+    outcome: str | None = None
+    position: int | None = None
+    seen: int | None = None
+    output: bytes | None = None
+
+
 class EntryRow(NamedTuple):
     id: UUID
     position: int

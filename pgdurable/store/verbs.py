@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pgdurable.store.lane import Lane
     from pgdurable.store.rows import (
         AttachRow,
+        BirthRow,
         EndingRow,
         EntryRow,
         LeaseRow,
@@ -63,7 +64,18 @@ NO_CAPACITY = Capacity(None, 0, 0)
 class Changes:
     """What the handlers of one worker did since the last ``apply``."""
 
-    __slots__ = ("attaches", "calls", "endings", "entries", "leases", "notices", "promises", "state")
+    __slots__ = (
+        "attaches",
+        "begun",
+        "calls",
+        "endings",
+        "entries",
+        "leases",
+        "notices",
+        "promises",
+        "state",
+        "whole",
+    )
 
     def __init__(self) -> None:
         self.leases: list[LeaseRow] = []
@@ -74,6 +86,8 @@ class Changes:
         self.attaches: list[AttachRow] = []
         self.notices: list[NoticeRow] = []
         self.endings: list[EndingRow] = []
+        self.begun: list[BirthRow] = []
+        self.whole: list[BirthRow] = []
 
 
 async def submit(lane: Lane, new: Sequence[SubmissionRow], capacity: Capacity) -> Submitted:
@@ -108,6 +122,8 @@ async def apply(lane: Lane, changes: Changes, capacity: Capacity) -> Applied:
         capacity.room,
         capacity.attempt,
         capacity.preload,
+        changes.begun,
+        changes.whole,
     )
     return Applied(fenced or [], _notifications(delivered), _starts(started), _hints(hints))
 

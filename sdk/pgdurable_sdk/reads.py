@@ -91,7 +91,7 @@ def _journal(attempt: Execution, result: Result[Any], entry: Entry) -> None:
         attempt.machine.complete(result.handle, recorded.outcome, recorded.value)
         return
     attempt.machine.complete(result.handle, entry.outcome or Outcome.VOID, entry.value)
-    attempt.unsafe_read = attempt.unsafe_read or not attempt.handler.writes_state
+    attempt.provisional = attempt.provisional or not attempt.handler.writes_state
 
 
 def _names(value: bytes) -> list[str]:

@@ -99,8 +99,9 @@ class Execution:
         runs."""
         self.open_reads: list[Callable[[], Awaitable[None]]] = []
         """State that the handler asked for and that is not here."""
-        self.unsafe_read = False
-        """Whether a shared handler was given state that is not in the committed journal yet."""
+        self.provisional = False
+        """Whether the handler was given what is not committed yet: its input, when it is begun before that is
+        accepted, or state, when it is a shared one."""
         self.finished = False
         self.thread: int | None = None
         """That of a handler that is a plain function."""
@@ -324,14 +325,14 @@ class Execution:
             return 0, 0.0
         return self.start.retry_count, self.start.retry_seconds + time.monotonic() - self._begun
 
-    async def commit_reads(self) -> None:
-        """Before something leaves the process: make sure that a replay is given the state this attempt was
-        given.
+    async def commit_given(self) -> None:
+        """Before something leaves the process: make sure that a replay is given what this attempt was given.
 
-        Only shared handlers need it. What an exclusive one read cannot have changed when it is read again.
+        Of state, only shared handlers need it. What an exclusive one read cannot have changed when it is read
+        again.
         """
         await self.port.committed()
-        self.unsafe_read = False
+        self.provisional = False
 
     def step_ended(self, error: BaseException | None) -> None:
         """A step beside the handler is done; its failure is that of the attempt."""

@@ -220,8 +220,8 @@ class Steps:
             return self._replay(step)
         if machine.cancel_heard:
             return False
-        if execution.unsafe_read:
-            await execution.commit_reads()
+        if execution.provisional:
+            await execution.commit_given()
         self._open.clear()
         result = await self._execute_in_line(step)
         if result is None:
@@ -275,8 +275,8 @@ class Steps:
     async def execute_beside(self, step: Step[Any]) -> None:
         """In a task of its own. Public, since who reads stacks looks for it."""
         IN_STEP.set(True)
-        if self.execution.unsafe_read:
-            await self.execution.commit_reads()
+        if self.execution.provisional:
+            await self.execution.commit_given()
         outcome, value = await self._execute(step)
         task = asyncio.current_task()
         assert task is not None, "steps beside the handler are tasks"

@@ -1,8 +1,9 @@
 -- Verb 3, apply: what the handlers that run on one worker did since the last call, in one transaction.
 --
 -- p_leases names every attempt that takes part. One whose lease is gone (killed, paused, taken over) is `fenced`:
--- nothing of it is written. Then, in this order: journal entries, calls and sends, state, promises, attaches, notices,
--- endings; at last whatever became runnable is placed.
+-- nothing of it is written. Then, in this order: births, journal entries, calls and sends, state, promises, attaches,
+-- notices, endings; at last whatever became runnable is placed. What is born here needs no lease: p_begun get one,
+-- p_whole have completed already and are in no p_endings.
 
 create or replace function pgdurable_engine.apply(
     p_worker   uuid,
@@ -17,6 +18,8 @@ create or replace function pgdurable_engine.apply(
     p_room     int default 0,
     p_attempt  bigint default 0,
     p_preload pgdurable_engine.preload[] default '{}',
+    p_begun    pgdurable_engine.birth[] default '{}',
+    p_whole    pgdurable_engine.birth[] default '{}',
     out fenced    uuid[],
     out delivered pgdurable_engine.notification[],
     out started   pgdurable_engine.start[],
@@ -42,10 +45,12 @@ declare
 begin
     select w.routes, w.pin into v_routes, v_pin from pgdurable_engine.enter_worker(p_worker) w;
 
-    select array_agg(l.id) into fenced
-    from unnest(p_leases) l
-    left join pgdurable_engine.running r on r.id = any (array[l.id]) and r.owner = p_worker and r.attempt = l.attempt
-    where r.id is null;
+    if cardinality(p_leases) > 0 then
+        select array_agg(l.id) into fenced
+        from unnest(p_leases) l
+        left join pgdurable_engine.running r on r.id = any (array[l.id]) and r.owner = p_worker and r.attempt = l.attempt
+        where r.id is null;
+    end if;
     if fenced is not null then
         p_entries := array(select x from unnest(p_entries) x where x.id <> all (fenced));
         p_calls := array(select x from unnest(p_calls) x where x.caller_id <> all (fenced));
@@ -54,6 +59,13 @@ begin
         p_attaches := array(select x from unnest(p_attaches) x where x.source <> all (fenced));
         v_notices := array(select x from unnest(p_notices) x where x.source <> all (fenced));
         p_endings := array(select x from unnest(p_endings) x where x.id <> all (fenced));
+    end if;
+
+    if cardinality(p_whole) > 0 then
+        perform pgdurable_engine.bear_whole(p_whole, v_pin, v_now);
+    end if;
+    if cardinality(p_begun) > 0 then
+        perform pgdurable_engine.bear(p_begun, p_worker, v_now);
     end if;
 
     if cardinality(p_calls) > 0 or cardinality(p_endings) > 0 then

@@ -284,6 +284,25 @@ create type pgdurable_engine.submission as (
 
 create type pgdurable_engine.lease as (id uuid, attempt bigint);
 
+-- An invocation of a service that a worker began while it was being accepted, with its attempt; and, if that has
+-- completed since, how.
+create type pgdurable_engine.birth as (
+    id                uuid,
+    service           text,
+    handler           text,
+    input             bytea,
+    headers           text,
+    origin            uuid,
+    retention         int,
+    journal_retention int,
+    trace_parent      text,
+    attempt           bigint,
+    outcome           pgdurable_engine.outcome,          -- null: it runs
+    index             int,                               -- of its output
+    seen              int,
+    output            bytea
+);
+
 create type pgdurable_engine.entry as (
     id        uuid,
     index     int,

@@ -186,6 +186,15 @@ class Database:
             )
         ]
 
+    def blocked(self, purpose: str) -> int | None:
+        """The pid of an engine's connection of this purpose that waits for a lock."""
+        pid: int | None = self.value(
+            "select pid from pg_stat_activity where datname = current_database()"
+            " and application_name = %s and wait_event_type = 'Lock'",
+            f"pgdurable {purpose}",
+        )
+        return pid
+
     def terminate(self, pid: int) -> None:
         self.value("select pg_terminate_backend(%s)", pid)
 

@@ -41,6 +41,8 @@ TYPES = {
     "p_endings": "ending",
     "p_signals": "signal",
     "p_preload": "preload",
+    "p_begun": "birth",
+    "p_whole": "birth",
 }
 
 INPUT, OUTPUT, SLEEP, CALL, SEND, RUN = 1024, 1025, 1036, 1037, 1038, 1041

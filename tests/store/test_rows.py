@@ -17,6 +17,7 @@ COMPOSITES: dict[str, type[Any]] = {
     "submission": rows.SubmissionRow,
     "lease": rows.LeaseRow,
     "entry": rows.EntryRow,
+    "birth": rows.BirthRow,
     "state_write": rows.StateWriteRow,
     "notice": rows.NoticeRow,
     "promise_use": rows.PromiseUseRow,

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from pgdurable.store.rows import EndingRow, EntryRow, StateWriteRow
+from pgdurable.store.rows import EndingRow, EntryRow, StateWriteRow, SubmissionRow
 from pgdurable.store.verbs import Capacity
 from pgdurable_sdk.journal.entries import EntryType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from pgdurable.engine.attempt import Attempt
     from pgdurable.store.lane import Lane
@@ -58,6 +59,26 @@ class ScriptedLane:
 
     def as_lane(self) -> Lane:
         return cast("Lane", self)
+
+
+def submission(number: int, input: bytes = b"", delay: timedelta | None = None) -> SubmissionRow:
+    return SubmissionRow(
+        UUID(int=number),
+        "Shop",
+        "buy",
+        None,
+        "service",
+        input,
+        None,
+        None,
+        delay,
+        None,
+        None,
+        None,
+        0,
+        0,
+        None,
+    )
 
 
 def entry(attempt: Attempt, index: int = 1) -> EntryRow:

@@ -11,7 +11,7 @@ import pytest
 from pgdurable.engine.committer import Committer
 from pgdurable.store.errors import OutcomeUnknown, Refused, TryAgain, Unavailable, WorkerFenced
 from pgdurable_sdk.exceptions import AttemptLost
-from tests.unit.engine.stand_ins import CAPACITY, NOTHING, ScriptedLane, attempt, ending, entry
+from tests.unit.engine.stand_ins import CAPACITY, NOTHING, ScriptedLane, attempt, ending, entry, submission
 
 if TYPE_CHECKING:
     from pgdurable.engine.attempt import Attempt
@@ -31,7 +31,17 @@ class Story:
             lambda: CAPACITY,
             lambda batch, applied: self.applied.append((batch, applied)),
             lambda attempt, message: self.refused.append((attempt, message)),
+            self.disown,
         )
+
+    def disown(self, batch: Batch) -> None:
+        for id, birth in list(batch.births.items()):
+            batch.leave_out(id)
+            birth.settle(accepted=False)
+
+    def begin(self, attempt: Attempt) -> asyncio.Future[bool]:
+        """Begin it while it is being accepted."""
+        return self.committer.open.bear(attempt, submission(attempt.id.int)).accepted
 
     def write(self, attempt: Attempt, index: int = 1) -> asyncio.Task[None]:
         """Journal a step and wait for it, as an attempt does."""
@@ -118,7 +128,7 @@ async def test_a_batch_that_is_cut_off_at_shutdown_is_lost() -> None:
             await forever.wait()
 
     story = Story()
-    story.committer = Committer(Hanging().as_lane(), lambda: CAPACITY, nothing, nothing)
+    story.committer = Committer(Hanging().as_lane(), lambda: CAPACITY, nothing, nothing, print)
     waiting = story.write(attempt(1))
     flushing = asyncio.ensure_future(story.committer.flush())
     await begun(waiting, flushing)
@@ -173,3 +183,52 @@ async def test_one_that_is_written_alone_takes_its_timers_along() -> None:
     story.committer.open.delays.append(0.2)
     await story.committer.flush()
     assert [batch.delays for batch, _ in story.applied] == [[0.2], [0.2]]
+
+
+# --- what is begun while it is being accepted
+
+
+async def test_what_is_born_is_accepted_with_its_batch() -> None:
+    story = Story()
+    accepted = story.begin(attempt(1))
+    await story.committer.flush()
+    assert await accepted
+    assert [row.id for row in story.lane.calls[0][12]] == [attempt(1).id]
+
+
+async def test_what_has_completed_is_written_as_a_whole() -> None:
+    story, one = Story(), attempt(1)
+    story.begin(one)
+    story.committer.open.enter(one).endings.append(ending(one))
+    await story.committer.flush()
+    leases, endings, begun, (whole,) = (story.lane.calls[0][index] for index in (1, 8, 12, 13))
+    assert (leases, endings, begun) == ([], [], [])
+    assert (whole.id, whole.outcome, whole.output) == (one.id, "success", b"")
+
+
+@pytest.mark.parametrize("error", [TryAgain("deadlock"), Unavailable("gone"), Refused("no")])
+async def test_a_batch_that_is_written_again_goes_without_what_was_to_be_born(error: Exception) -> None:
+    story, old, new = Story(error), attempt(1), attempt(2)
+    written, accepted = story.write(old), story.begin(new)
+    story.committer.open.enter(new).entries.append(entry(new, 1))
+    await story.committer.flush()
+    await written
+    assert not await accepted
+    assert [row.id for row in story.entries(1)] == [old.id]
+    assert story.lane.calls[1][12] == []
+
+
+async def test_nothing_is_written_again_when_all_of_it_was_to_be_born() -> None:
+    story = Story(Unavailable("gone"))
+    accepted = story.begin(attempt(1))
+    await story.committer.flush()
+    assert not await accepted
+    assert len(story.lane.calls) == 1
+
+
+async def test_what_was_to_be_born_with_a_batch_of_unknown_outcome_is_not_accepted() -> None:
+    story = Story(OutcomeUnknown("cut"))
+    accepted = story.begin(attempt(1))
+    with pytest.raises(OutcomeUnknown):
+        await story.committer.flush()
+    assert not await accepted

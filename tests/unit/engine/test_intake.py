@@ -11,35 +11,16 @@ from uuid import UUID
 import pytest
 
 from pgdurable.engine import intake as module
+from pgdurable.engine.batch import Birth
 from pgdurable.engine.intake import Intake
 from pgdurable.store.errors import OutcomeUnknown, Refused, TryAgain, Unavailable, WorkerFenced
-from pgdurable.store.rows import AdmissionRow, SubmissionRow
-from tests.unit.engine.stand_ins import CAPACITY, WORKER, ScriptedLane
+from pgdurable.store.rows import AdmissionRow
+from tests.unit.engine.stand_ins import CAPACITY, WORKER, ScriptedLane, submission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from pgdurable.store.rows import HintRow, StartRow
-
-
-def submission(number: int, input: bytes = b"", delay: timedelta | None = None) -> SubmissionRow:
-    return SubmissionRow(
-        UUID(int=number),
-        "Shop",
-        "buy",
-        None,
-        "service",
-        input,
-        None,
-        None,
-        delay,
-        None,
-        None,
-        None,
-        0,
-        0,
-        None,
-    )
+    from pgdurable.store.rows import HintRow, StartRow, SubmissionRow
 
 
 def admitted(args: tuple[Any, ...]) -> Any:
@@ -80,6 +61,7 @@ class Story:
         self.started: list[tuple[UUID | None, list[StartRow], dict[UUID, SubmissionRow]]] = []
         self.hinted: list[HintRow] = []
         self.delayed: list[float] = []
+        self.births: dict[UUID, Birth] = {}
         self.intake = Intake(
             self.lane.as_lane(),
             patience,
@@ -87,6 +69,7 @@ class Story:
             lambda worker, rows, inputs: self.started.append((worker, rows, inputs)),
             self.hinted.extend,
             self.delayed.append,
+            lambda row: self.births.pop(row.id, None),
         )
         self.running = asyncio.ensure_future(self.intake.run())
 
@@ -127,6 +110,17 @@ async def test_what_is_started_gets_the_input_that_was_admitted(stories: list[St
     assert worker == WORKER
     assert [row.id for row in rows] == [UUID(int=1)]
     assert inputs[UUID(int=1)].input == b"first"
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_what_was_begun_is_submitted_only_if_it_was_not_accepted(
+    stories: list[Story], accepted: bool
+) -> None:
+    stories.append(story := Story())
+    story.births[UUID(int=1)] = birth = Birth(submission(1))
+    birth.settle(accepted=accepted)
+    assert await story.submit(submission(1)) == [AdmissionRow(UUID(int=1), False, None, None)]
+    assert story.sizes == ([] if accepted else [1])
 
 
 async def test_hints_and_delays_are_passed_on(stories: list[Story]) -> None:
