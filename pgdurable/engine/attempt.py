@@ -295,7 +295,6 @@ def start_of(row: StartRow, handler: Handler, input: SubmissionRow | None) -> St
         body, detail = row.entries[0].value or b"", row.entries[0].detail
     return Start(
         id=row.id,
-        debug_id=ids.format_id(row.id),
         input=body,
         key=row.key,
         headers=from_detail(detail),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pgdurable.engine.attempt import Attempt
     from pgdurable.store.rows import EndingRow, SubmissionRow
 
+_RUNS = (None, None, None, None)
+
 
 class Birth:
     """An invocation that was begun while it is being accepted."""
@@ -123,19 +125,9 @@ class Batch:
         changes = self.changes
         outputs = {row.id: row for row in changes.endings if row.type == "complete" and row.id in self.births}
         for id, birth in self.births.items():
-            begun = _begun(birth.row, self.attempts[id].number)
             output = outputs.get(id)
-            if output is None:
-                changes.begun.append(begun)
-            else:
-                changes.whole.append(
-                    begun._replace(
-                        outcome=output.outcome,
-                        position=output.position,
-                        seen=output.seen,
-                        output=output.value,
-                    )
-                )
+            rows = changes.begun if output is None else changes.whole
+            rows.append(_birth_row(birth.row, self.attempts[id].number, output))
         if outputs:
             changes.endings = [row for row in changes.endings if row.id not in outputs]
 
@@ -178,7 +170,7 @@ class Batch:
         return single
 
 
-def _begun(row: SubmissionRow, attempt: int) -> BirthRow:
+def _birth_row(row: SubmissionRow, attempt: int, output: EndingRow | None) -> BirthRow:
     return BirthRow(
         row.id,
         row.service,
@@ -190,4 +182,5 @@ def _begun(row: SubmissionRow, attempt: int) -> BirthRow:
         row.journal_retention,
         row.trace_parent,
         attempt,
+        *(_RUNS if output is None else (output.outcome, output.position, output.seen, output.value)),
     )

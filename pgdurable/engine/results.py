@@ -36,10 +36,11 @@ class Results:
         self._waiting: dict[UUID, list[asyncio.Future[Result]]] = {}
         self._wanted: set[UUID] = set()
         self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     def expect(self, id: UUID) -> asyncio.Future[Result]:
         """A future for the result of ``id``; :meth:`leave` must follow."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting.setdefault(id, []).append(future)
         return future
 

@@ -25,13 +25,15 @@ class ClientGone(Exception):
 class Waits:
     """Everybody who waits.
 
-    Whether a client is still there is looked at only once it has waited for ``patience`` seconds: a timer
-    costs a microsecond, a task beside each request that waits on Granian's other thread a good many.
+    Whether a client is still there is looked at only once it has waited for ``patience`` seconds, or a little
+    longer: one timer looks after all, since one each costs microseconds, and a task beside each request that
+    waits on Granian's other thread a good many.
     """
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
-        self._open: set[_Wait] = set()
+        self._open: dict[_Wait, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._open)
@@ -46,8 +48,9 @@ class Waits:
         task = asyncio.current_task()
         assert task is not None, "requests run in tasks"
         wait = _Wait(task, receive)
-        self._open.add(wait)
-        timer = asyncio.get_running_loop().call_later(self._patience, wait.watch)
+        self._open[wait] = None
+        if self._timer is None:
+            self._look_later(task.get_loop())
         try:
             return await work
         except asyncio.CancelledError:
@@ -56,22 +59,35 @@ class Waits:
             task.uncancel()
             raise _given_up(wait.reason) from None
         finally:
-            timer.cancel()
             wait.close()
-            self._open.discard(wait)
+            del self._open[wait]
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(self._patience, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch over those that were there at the last look already."""
+        for wait in self._open:
+            wait.look()
+        self._timer = None
+        if self._open:
+            self._look_later(loop)
 
 
 class _Wait:
-    __slots__ = ("_receive", "_task", "_watcher", "reason")
+    __slots__ = ("_looked_at", "_receive", "_task", "_watcher", "reason")
 
     def __init__(self, task: asyncio.Task[object], receive: Receive) -> None:
         self._task = task
         self._receive = receive
+        self._looked_at = False
         self._watcher: asyncio.Task[None] | None = None
         self.reason: Literal["gone", "stopping"] | None = None
 
-    def watch(self) -> None:
-        self._watcher = self._task.get_loop().create_task(self._until_gone())
+    def look(self) -> None:
+        if self._watcher is None and self._looked_at:
+            self._watcher = self._task.get_loop().create_task(self._until_gone())
+        self._looked_at = True
 
     def give_up(self, reason: Literal["gone", "stopping"]) -> None:
         if self.reason is None:

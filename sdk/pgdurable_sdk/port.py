@@ -13,6 +13,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from pgdurable_sdk.ids import format_id
 from pgdurable_sdk.journal.entries import Notification, Outcome, Recorded
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ class Start(Struct, kw_only=True):
     """Everything an attempt begins with."""
 
     id: UUID
-    debug_id: str
-    """``inv_1...``"""
     input: bytes
     key: str | None = None
     headers: dict[str, str] = {}
@@ -75,6 +74,11 @@ class Start(Struct, kw_only=True):
     """Since the first of these failures."""
     idempotency_key: str | None = None
     random_seed: int = 0
+
+    @property
+    def debug_id(self) -> str:
+        """``inv_1...``, made when somebody asks: most handlers do not."""
+        return format_id(self.id)
 
 
 class Completed(Struct, frozen=True):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pgdurable_sdk import ids
 from pgdurable_sdk.exceptions import AttemptLost
 from pgdurable_sdk.handler import Handler, HandlerType
 from pgdurable_sdk.journal.entries import (
@@ -74,7 +73,6 @@ class Attempt:
         self.lost = False
         start = Start(
             id=invocation.id,
-            debug_id=ids.format_id(invocation.id),
             input=invocation.rows[0].value or b"",
             key=invocation.key or None,
             entries=list(invocation.rows),

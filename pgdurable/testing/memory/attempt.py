@@ -109,7 +109,6 @@ class Attempt:
         failing = self._model.now - invocation.failing_since if invocation.failures else 0.0
         return Start(
             id=self.id,
-            debug_id=ids.format_id(self.id),
             input=new.input,
             key=new.key,
             headers=new.headers,

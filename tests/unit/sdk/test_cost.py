@@ -51,7 +51,7 @@ async def test_nine_steps() -> None:
     for _ in range(5):
         started = time.perf_counter()
         for _ in range(1000):
-            execution = Execution(world.handler, Start(id=ID, debug_id="inv_1", input=b""), world)
+            execution = Execution(world.handler, Start(id=ID, input=b""), world)
             assert await asyncio.create_task(execution.run()) == returned(9)
         best = min(best, (time.perf_counter() - started) / 1000)
     print(f"{best * 1e6:.0f} us per invocation of nine steps")  # noqa: T201

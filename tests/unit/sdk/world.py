@@ -17,7 +17,6 @@ from uuid import UUID
 
 import pytest
 
-from pgdurable_sdk import ids
 from pgdurable_sdk.exceptions import AttemptLost, UnknownTarget
 from pgdurable_sdk.handler import Handler, handler_of
 from pgdurable_sdk.journal.entries import (
@@ -125,7 +124,6 @@ class World:
         """Start an attempt from what is journaled, and run it until it ends or waits."""
         start = Start(
             id=ID,
-            debug_id=ids.format_id(ID),
             key=self.key,
             input=self.input,
             headers={"traceparent": "00"},
