@@ -187,10 +187,12 @@ class Gateway:
         return await self._guard(self._intake.submit(row))
 
     async def _guard(self, call: Awaitable[T]) -> T:
-        """What clients are told when the database does not answer."""
+        """What clients are told when the database does not answer, or not with what they asked for."""
         try:
             return await call
-        except (Unavailable, OutcomeUnknown, TryAgain) as error:
+        except TryAgain as error:
+            raise port.EngineUnavailable(f"the request may be repeated: {error}", 1) from error
+        except (Unavailable, OutcomeUnknown) as error:
             raise port.EngineUnavailable(
                 "the database cannot be reached at the moment; with an idempotency key it is safe to retry", 1
             ) from error

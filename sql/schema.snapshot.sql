@@ -525,6 +525,7 @@ create function pgdurable_engine.state_version(p_service text, p_key text) retur
 create function pgdurable_engine.submit(p_new pgdurable_engine.submission[], p_worker uuid DEFAULT NULL::uuid, p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT admissions pgdurable_engine.admission[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.sweep(p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, OUT cursor uuid, OUT expired integer) returns record language plpgsql volatile;
 create function pgdurable_engine.target_json(p_target text) returns json language sql stable strict;
+create function pgdurable_engine.those_told(p_ids uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.unserved(p_service text, p_deployment_id text) returns text language sql stable;
 create function pgdurable_engine.use_promises(p_uses pgdurable_engine.promise_use[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.utf8(p_bytes bytea) returns text language plpgsql stable strict;

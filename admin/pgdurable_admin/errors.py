@@ -51,7 +51,9 @@ def from_store(request: Request[Any, Any, Any], error: StoreError) -> Response[d
     """A bad id or deployment is the client's; everything else is between us and the database."""
     if isinstance(error, (BadInvocationId, BadDeployment)):
         return answer(400, str(error))
-    if isinstance(error, (Unavailable, OutcomeUnknown, TryAgain)):
+    if isinstance(error, TryAgain):
+        return answer(503, f"the request may be repeated: {error}")
+    if isinstance(error, (Unavailable, OutcomeUnknown)):
         return answer(503, f"the database does not answer: {error}")
     return from_fault(request, error)
 

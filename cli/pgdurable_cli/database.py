@@ -16,6 +16,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import BaseRowFactory, class_row, tuple_row
 
 from pgdurable.embedded import DEFAULT_PORT, os_user
+from pgdurable.store.again import again_blocking
+from pgdurable.store.errors import TryAgain, translate
 from pgdurable.store.query import query
 from pgdurable.store.said import said_by
 from pgdurable_cli.errors import Failure
@@ -75,9 +77,8 @@ class Database:
         self._connection = connection
 
     def all(self, statement: Query[Row], *arguments: object) -> list[Row]:
-        with explained(self._connection.info.dbname), self._cursor(class_row(statement.row)) as cursor:
-            cursor.execute(statement.text.encode(), arguments)
-            return cursor.fetchall()
+        with explained(self._connection.info.dbname):
+            return again_blocking(lambda: self._send(statement, *arguments))
 
     def one(self, statement: Query[Row], *arguments: object) -> Row | None:
         rows = self.all(statement, *arguments)
@@ -99,6 +100,11 @@ class Database:
                 Column(column.name, is_numeric(column.type_code)) for column in cursor.description or ()
             ]
             return Table(columns, cursor.fetchall() if columns else [])
+
+    def _send(self, statement: Query[Row], *arguments: object) -> list[Row]:
+        with passing_told_apart(), self._cursor(class_row(statement.row)) as cursor:
+            cursor.execute(statement.text.encode(), arguments)
+            return cursor.fetchall()
 
     def _cursor(self, factory: BaseRowFactory[Row]) -> psycopg.Cursor[Row]:
         return psycopg.RawCursor(self._connection, row_factory=factory)
@@ -156,6 +162,18 @@ def connected(dsn: str | None) -> Generator[Database]:
 
 
 @contextmanager
+def passing_told_apart() -> Generator[None]:
+    """What PostgreSQL rolled back for a passing reason is a TryAgain."""
+    try:
+        yield
+    except psycopg.Error as error:
+        translated = translate(error)
+        if isinstance(translated, TryAgain):
+            raise translated from error
+        raise
+
+
+@contextmanager
 def explained(database: str) -> Generator[None]:
     """PostgreSQL's errors as one line each."""
     try:
@@ -167,5 +185,7 @@ def explained(database: str) -> Generator[None]:
             f"the database {database!r} is not one of this release ({said_by(error)})",
             "`pgdurable migrate` makes it one",
         ) from None
+    except TryAgain as error:
+        raise Failure(str(error), "the command may be repeated") from None
     except psycopg.Error as error:
         raise Failure(said_by(error), error.diag.message_hint) from None

@@ -279,6 +279,8 @@ class _Attempts:
         elif not isinstance(error, (Unavailable, TryAgain)):
             raise HttpError(500, f"the database refused the request: {error}") from error
         if monotonic() > self._until:
+            if isinstance(error, TryAgain):  # somebody answered; over HTTP it is the same status
+                raise HttpError(503, f"the request may be repeated: {error}") from error
             raise ConnectError(str(error)) from error
         return next(self._pauses)
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pgdurable.committer")
 
-RETRY_PAUSE: Final = 0.02
-RETRIES: Final = 250
+RETRY_PAUSE: Final = 0.1
+PATIENCE: Final = 50.0
+"""Seconds for which a batch is kept for a database that is away, or rolls back whatever it is given."""
 
 
 class Committer:
@@ -44,6 +45,7 @@ class Committer:
         self._applied = applied
         self._refused = refused
         self._disown = disown
+        self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self.open = Batch()
 
@@ -72,14 +74,17 @@ class Committer:
 
     async def _write(self, batch: Batch) -> None:
         changes = batch.sealed()
-        for attempt in range(RETRIES):
+        until = self._loop.time() + PATIENCE
+        while True:
             try:
                 self._applied(batch, await verbs.apply(self._lane, changes, self._offer()))
             except (TryAgain, Unavailable) as error:
+                if self._loop.time() > until:
+                    raise
                 log.debug("a batch is tried again: %s", error)
                 if not self._without_births(batch):
                     return
-                await asyncio.sleep(RETRY_PAUSE * min(attempt, 10))
+                await asyncio.sleep(RETRY_PAUSE)
             except Refused as error:
                 if not batch.births:
                     await self._write_singly(batch, error)
@@ -88,7 +93,6 @@ class Committer:
                     return
             else:
                 return
-        raise TryAgain(f"a batch was rolled back {RETRIES} times in a row")
 
     def _without_births(self, batch: Batch) -> bool:
         """A batch that is written again goes without what was to be born with it: clients wait for that, and

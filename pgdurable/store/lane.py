@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
+from pgdurable.store.again import again
 from pgdurable.store.dsn import for_asyncpg
 from pgdurable.store.errors import OutcomeUnknown, Unavailable, translate
 
@@ -79,7 +80,12 @@ class Lane:
         return (await self.rows(query, *args))[0]
 
     async def rows(self, query: str, *args: Any) -> list[Record]:
-        """The rows of ``query``. Raises a :exc:`StoreError`."""
+        """The rows of ``query``, sent again when PostgreSQL rolls it back for a passing reason. Raises a
+        :exc:`StoreError`.
+        """
+        return await again(lambda: self._send(query, *args))
+
+    async def _send(self, query: str, *args: Any) -> list[Record]:
         async with self._turn:
             connection = self._connection
             if connection is None or connection.is_closed():

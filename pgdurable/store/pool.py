@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout
 
+from pgdurable.store.again import again, again_blocking
 from pgdurable.store.errors import OutcomeUnknown, Refused, StoreError, Unavailable, translate
 from pgdurable.store.query import query
 from pgdurable.store.said import said_by
@@ -68,7 +69,10 @@ class AsyncPool:
         await self._pool.close()
 
     async def rows(self, name: str, *arguments: object) -> Rows:
-        """The rows of ``sql/queries/<name>.sql``."""
+        """The rows of ``sql/queries/<name>.sql``, sent again when it was rolled back for a passing reason."""
+        return await again(lambda: self._send(name, *arguments))
+
+    async def _send(self, name: str, *arguments: object) -> Rows:
         connection = await self._connection()
         try:
             return await async_rows(connection, name, *arguments)
@@ -131,7 +135,10 @@ class SyncPool:
         self._pool.close()
 
     def rows(self, name: str, *arguments: object) -> Rows:
-        """The rows of ``sql/queries/<name>.sql``."""
+        """As `AsyncPool.rows`."""
+        return again_blocking(lambda: self._send(name, *arguments))
+
+    def _send(self, name: str, *arguments: object) -> Rows:
         connection = self._connection()
         try:
             return sync_rows(connection, name, *arguments)

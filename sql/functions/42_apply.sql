@@ -1,7 +1,7 @@
 -- Verb 3, apply: what the handlers that run on one worker did since the last call, in one transaction.
 --
 -- p_leases names every attempt that takes part. One whose lease is gone (killed, paused, taken over) is `fenced`:
--- nothing of it is written. Then, in this order: births, journal entries, calls and sends, state, promises, attaches,
+-- nothing of it is written. Then, in this order: births, journal entries, promises, calls and sends, state, attaches,
 -- notices, endings; at last whatever became runnable is placed. What is born here needs no lease: p_begun get one,
 -- p_whole have completed already and are in no p_endings.
 
@@ -41,7 +41,7 @@ declare
     v_ids      uuid[];
     v_hints    pgdurable_engine.hint[];
     v_news     pgdurable_engine.notification[];
-    v_cancels  pgdurable_engine.signal[];
+    v_cancels  pgdurable_engine.signal[] := '{}';
 begin
     select w.routes, w.pin into v_routes, v_pin from pgdurable_engine.enter_worker(p_worker) w;
 
@@ -68,46 +68,6 @@ begin
         perform pgdurable_engine.bear(p_begun, p_worker, v_now);
     end if;
 
-    if cardinality(p_calls) > 0 or cardinality(p_endings) > 0 then
-        perform pgdurable_engine.lock_keys(
-            array(
-                select pgdurable_engine.key_lock(c.service, c.key)
-                from unnest(p_calls) c where c.handler_type = 'exclusive'
-            ) || array(
-                select pgdurable_engine.key_lock(i.service, i.key)
-                from unnest(p_endings) e
-                join pgdurable_engine.invocation i on i.id = any (array[e.id])
-                where e.type = 'complete' and i.handler_type = 'exclusive'
-            )
-        );
-    end if;
-
-    if cardinality(p_entries) > 0 then
-        perform pgdurable_engine.append(p_entries, v_now);
-    end if;
-
-    if cardinality(p_calls) > 0 then
-        select a.runnable, coalesce(a.admitted, '{}') into v_ids, v_fresh from pgdurable_engine.admit(p_calls, v_now) a;
-        v_runnable := v_runnable || v_ids;
-        if cardinality(v_fresh) < cardinality(p_calls) then
-            v_notices := v_notices || pgdurable_engine.join_previous(p_calls, v_fresh);
-        end if;
-    end if;
-    if cardinality(p_state) > 0 then
-        perform pgdurable_engine.write_state(p_state);
-    end if;
-    if cardinality(p_promises) > 0 then
-        v_notices := v_notices || pgdurable_engine.use_promises(p_promises);
-    end if;
-    if cardinality(p_attaches) > 0 then
-        v_notices := v_notices || pgdurable_engine.attach(p_attaches);
-    end if;
-
-    if cardinality(p_endings) > 0 then
-        select array_agg(row(e.id, e.index, e.outcome, e.value, e.seen)::pgdurable_engine.finish) into v_finished
-        from unnest(p_endings) e where e.type = 'complete';
-    end if;
-
     -- A cancellation is more than a signal for one that has not begun: it goes the way of those from outside.
     if cardinality(v_notices) > 0 then
         v_cancels := array(
@@ -120,11 +80,48 @@ begin
                 from unnest(v_notices) with ordinality n
                 where n.type <> 31743 or n.index is distinct from 1 order by n.ordinality
             );
-            select s.delivered, s.hints into delivered, hints from pgdurable_engine.signal(v_cancels) s;
         end if;
     end if;
 
-    if v_finished is not null or cardinality(v_notices) > 0 or cardinality(p_endings) > 0 then
+    if cardinality(p_calls) > 0 or cardinality(p_endings) > 0 or cardinality(v_cancels) > 0 then
+        perform pgdurable_engine.lock_keys(
+            array(
+                select pgdurable_engine.key_lock(c.service, c.key)
+                from unnest(p_calls) c where c.handler_type = 'exclusive'
+            ) || array(
+                select pgdurable_engine.key_lock(i.service, i.key)
+                from unnest(p_endings) e
+                join pgdurable_engine.invocation i on i.id = any (array[e.id])
+                where e.type = 'complete' and i.handler_type = 'exclusive'
+            ) || array(
+                select pgdurable_engine.key_lock(i.service, i.key)
+                from unnest(v_cancels) c
+                join pgdurable_engine.invocation i on i.id = any (array[c.id])
+                where i.handler_type = 'exclusive'
+            )
+        );
+    end if;
+
+    if cardinality(p_entries) > 0 then
+        perform pgdurable_engine.append(p_entries, v_now);
+    end if;
+
+    if cardinality(p_promises) > 0 then
+        v_notices := v_notices || pgdurable_engine.use_promises(p_promises);
+    end if;
+
+    if cardinality(p_endings) > 0 then
+        select array_agg(row(e.id, e.index, e.outcome, e.value, e.seen)::pgdurable_engine.finish) into v_finished
+        from unnest(p_endings) e where e.type = 'complete';
+    end if;
+
+    -- All rows at once, whatever they are wanted for below: in the order in which each is wanted, this batch and another
+    -- one could wait for each other.
+    if cardinality(p_endings) > 0 or cardinality(v_notices) > 0 or cardinality(v_cancels) > 0
+        or cardinality(p_attaches) > 0 or exists (
+            select from unnest(p_calls) c where c.idempotency_key is not null or c.handler_type = 'workflow'
+        )
+    then
         v_locked := array(
             select e.id from unnest(p_endings) e
             union all
@@ -134,8 +131,34 @@ begin
             where i.caller_index is not null
             union all
             select w.waiter_id from unnest(v_finished) f join pgdurable_engine.waiter w on w.id = any (array[f.id])
+            union all
+            select x.id from unnest(p_attaches) a cross join lateral (values (a.source), (a.target_id)) x (id)
+            union all
+            select x.id from unnest(p_calls) c cross join lateral (values (c.caller_id), (c.id)) x (id)
+            where c.idempotency_key is not null or c.handler_type = 'workflow'
         );
+        if cardinality(v_cancels) > 0 then
+            v_locked := v_locked || pgdurable_engine.those_told(array(select c.id from unnest(v_cancels) c));
+        end if;
         perform pgdurable_engine.lock_invocations(v_locked);
+    end if;
+
+    if cardinality(p_calls) > 0 then
+        select a.runnable, coalesce(a.admitted, '{}') into v_ids, v_fresh from pgdurable_engine.admit(p_calls, v_now) a;
+        v_runnable := v_runnable || v_ids;
+        if cardinality(v_fresh) < cardinality(p_calls) then
+            v_notices := v_notices || pgdurable_engine.join_previous(p_calls, v_fresh);
+        end if;
+    end if;
+    if cardinality(p_state) > 0 then
+        perform pgdurable_engine.write_state(p_state);
+    end if;
+    if cardinality(p_attaches) > 0 then
+        v_notices := v_notices || pgdurable_engine.attach(p_attaches);
+    end if;
+
+    if cardinality(v_cancels) > 0 then
+        select s.delivered, s.hints into delivered, hints from pgdurable_engine.signal(v_cancels) s;
     end if;
 
     if v_finished is not null then

@@ -37,11 +37,9 @@ begin
         where i.handler_type = 'exclusive'
             and i.id = any (v_kill || array(select s.id from unnest(p_signals) s where s.type = 'cancel'))
     ));
-    -- Whoever waits for the killed and cancelled is told in the same transaction.
-    v_locked := v_ids || v_kill
-        || array(select i.caller_id from pgdurable_engine.invocation i where i.id = any (v_ids || v_kill))
-        || array(select w.waiter_id from pgdurable_engine.waiter w where w.id = any (v_ids || v_kill))
-        || pgdurable_engine.next_of_keys(v_kill);
+    v_locked := v_ids || pgdurable_engine.next_of_keys(v_kill) || pgdurable_engine.those_told(
+        v_kill || array(select s.id from unnest(p_signals) s where s.type = 'cancel')
+    );
     perform pgdurable_engine.lock_invocations(v_locked);
 
     answers := pgdurable_engine.signal_answers(p_signals);
@@ -232,6 +230,15 @@ begin
         select q.id from pgdurable_engine.ready q where q.route = i.route and q.id = ids.id for update
     ) r;
 end $$;
+
+-- These, who may end, and whoever waits for them and is told in the same transaction.
+create or replace function pgdurable_engine.those_told(p_ids uuid[]) returns uuid[]
+language sql stable
+as $$
+    select p_ids
+        || array(select i.caller_id from pgdurable_engine.invocation i where i.id = any (p_ids))
+        || array(select w.waiter_id from pgdurable_engine.waiter w where w.id = any (p_ids))
+$$;
 
 -- Who may be promoted when these end: the heads of their keys' inboxes, which some of them may be in themselves.
 create or replace function pgdurable_engine.next_of_keys(p_ids uuid[]) returns uuid[]

@@ -84,11 +84,12 @@ create or replace function pgdurable_engine.reap_workers(
 language plpgsql
 as $$
 declare
-    v_now    timestamptz := pgdurable_engine.clock();
-    v_worker pgdurable_engine.worker;
-    v_gone   boolean;
-    v_ids    uuid[] := '{}';
-    v_heard  timestamptz[] := '{}';
+    v_now     timestamptz := pgdurable_engine.clock();
+    v_worker  pgdurable_engine.worker;
+    v_gone    boolean;
+    v_ids     uuid[] := '{}';
+    v_heard   timestamptz[] := '{}';
+    v_suspect uuid[] := '{}';
 begin
     if not pg_try_advisory_xact_lock(9070, 1) then
         return;
@@ -101,7 +102,7 @@ begin
             end if;
             v_gone := v_worker.suspected_at + p_patience < v_now;
             if v_worker.suspected_at is null then
-                update pgdurable_engine.worker w set suspected_at = v_now where w.id = v_worker.id;
+                v_suspect := v_suspect || v_worker.id;
             end if;
         end if;
         if v_gone then
@@ -112,6 +113,12 @@ begin
     if cardinality(v_ids) > 0 then
         select e.ended, e.hints into reaped, hints from pgdurable_engine.end_workers(v_ids, v_heard) e;
     end if;
+    -- At last, and whose row somebody else has is suspected the next time: so a registration, which takes rows of
+    -- workers in order, waits for no suspect while this waits for one that is gone.
+    update pgdurable_engine.worker w set suspected_at = v_now
+    where w.id = any (array(
+        select x.id from pgdurable_engine.worker x where x.id = any (v_suspect) for update skip locked
+    ));
 end $$;
 
 -- Old results and journals, a stretch of the primary key at a time: plain ids are in time order, so p_after is a cursor

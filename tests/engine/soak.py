@@ -38,7 +38,6 @@ from tests.fuzz.trial import Trial
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from tests.fixtures.postgres import Server
 
 LEASE = 1.5
 SETTINGS = {"lease": LEASE, "reap": 0.3, "drain": 0.5}
@@ -46,12 +45,14 @@ PATIENCE = (0.0, 0.02, 60.0)  # seconds for which a worker keeps what waits
 WORKERS = 3
 ROUND_SECONDS = 6.0
 HEAL_SECONDS = 40.0
+DEADLOCK_LINES = 20
+"""Lines of the server's log that say what the two were about."""
 
 
 class Soak:
     """One engine on one server, round after round."""
 
-    def __init__(self, engine: Engine, server: Server, seed: int, faults: list[str]) -> None:
+    def __init__(self, engine: Engine, server: EmbeddedPostgres, seed: int, faults: list[str]) -> None:
         self.engine = engine
         self.server = server
         self.seed = seed
@@ -62,6 +63,8 @@ class Soak:
         self.done: Counter[str] = Counter()
         self.workers: list[Process] = []
         self.frozen: list[tuple[Process, list[UUID]]] = []
+        self.deadlocks: list[str] = []
+        """What PostgreSQL said of each. They are survived, but each costs somebody a second."""
 
     async def start(self) -> None:
         self._add_worker()
@@ -85,7 +88,10 @@ class Soak:
         healed = time.monotonic() - healing
         trial.check()
         completed = self.engine.database.value("select count(*) from invocation")
-        say(f"round {number}: {completed} invocations so far, healed in {healed:.1f} s, {dict(self.done)}")
+        say(
+            f"round {number}: {completed} invocations so far, healed in {healed:.1f} s, "
+            f"{len(self.deadlocks + deadlocks(self.server))} deadlocks, {dict(self.done)}"
+        )
 
     def _trial(self, number: int) -> Trial:
         """A round's programs, on keys of its own, or the logs of the keys would grow for ever."""
@@ -136,6 +142,7 @@ class Soak:
                     self.engine.database.terminate(self.random.choice(backends)[0])
             case "restart":
                 await asyncio.to_thread(self.server.stop, self.random.choice(["fast", "immediate"]))
+                self.deadlocks += deadlocks(self.server)  # the next start begins a new log
                 await asyncio.to_thread(self.server.start)
             case _:
                 raise AssertionError(f"no such fault: {kind}")
@@ -179,6 +186,13 @@ class Soak:
             self.workers.append(self.engine.begin("fuzz.py", settings=settings))
 
 
+def deadlocks(server: EmbeddedPostgres) -> list[str]:
+    """What the log of the server says of each, since it was started."""
+    lines = server.log_file.read_text(errors="replace").splitlines()
+    found = [number for number, line in enumerate(lines) if "deadlock detected" in line]
+    return ["\n".join(lines[number : number + DEADLOCK_LINES]) for number in found]
+
+
 def say(text: str) -> None:
     print(time.strftime("%H:%M:%S"), text, flush=True)  # noqa: T201 (a command)
 
@@ -197,6 +211,8 @@ async def run(seconds: float, seed: int, faults: list[str], folder: Path) -> Non
                 while time.monotonic() < end:
                     await soak.round(number)
                     number += 1
+                for told in soak.deadlocks + deadlocks(server):
+                    say(told)
             finally:
                 await engine.close()
     finally:

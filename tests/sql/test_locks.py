@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.sql.story import AWAKEABLE, Story, exclusive, plain
+from tests.sql.story import ATTACH, AWAKEABLE, CANCEL, SIGNAL, Row, Story, exclusive, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-
-ATTACH = 1042
-SIGNAL = 31743
+    from tests.sql.story import Attempt, Changes
 
 
 class Other(threading.Thread):
@@ -82,6 +80,11 @@ def first(dsn: str) -> Generator[Story]:
 def commit(story: Story) -> None:
     story.connection.commit()
     story.sleep(0)
+
+
+def numbered(number: int, **more: Any) -> Row:
+    """Rows come in the order of these numbers."""
+    return plain(id=f"{number:08}-0000-4000-8000-000000000000", **more)
 
 
 # --- the lock of the registry
@@ -184,6 +187,32 @@ def test_a_kill_waits_for_the_claim_that_it_meets(
     assert first.apply(attempt.complete())["fenced"] == [greeting["id"]]
 
 
+def test_who_waits_for_a_worker_that_is_gone_holds_no_suspect(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """A registration takes both, in order, and they would wait for each other."""
+    suspect, gone = sorted(first.worker() for _ in range(2))
+    lease = "update pgdurable_engine.worker set lease = case when id = %s then interval '0' else '1 h' end"
+    first.rows(f"{lease} returning id", [gone])
+    commit(first)
+    first.sleep(1)
+    mine = "select id from pgdurable_engine.worker where id = %s for update"
+    first.rows(mine, [gone])
+
+    def reap(story: Story) -> Any:
+        story.sleep(1)
+        return story.call("reap_workers")
+
+    reaper = Other(dsn, first.me, reap)
+    assert reaper.blocked(observer)
+    observer.execute(f"{mine} nowait".encode(), [suspect])
+    commit(first)
+    assert reaper.finished()["reaped"] == [gone]
+    assert first.value(
+        "select suspected_at is not null from pgdurable_engine.worker where id = %s", [suspect]
+    )
+
+
 # --- keys
 
 
@@ -281,36 +310,113 @@ def test_who_attaches_in_the_last_moment_hears_something_else_at_the_same_time(
     dsn: str, observer: psycopg.Connection, first: Story
 ) -> None:
     """The completion did not know of this waiter when it locked those that it knew of."""
-    attempt, waiting = first.run(plain()), first.run(plain())
-    commit(first)
-    first.apply(waiting.attach(ATTACH, attempt.id))
-    with telling(dsn) as third:
-        completion = Other(dsn, first.me, lambda story: story.apply(attempt.complete('"hi"')))
-        assert completion.blocked(observer)
-        third.notify(waiting.id)
-        commit(first)
-        assert completion.blocked(observer)
-        commit(third)
-    completion.finished()
+    waiting = attached_in_the_last_moment(
+        dsn, observer, first, lambda other, waiting: other.notify(waiting.id)
+    )
     assert [(seq, type) for seq, type, _, _ in first.notifications(waiting.id)] == [(1, SIGNAL), (2, ATTACH)]
 
 
 def test_who_attaches_in_the_last_moment_and_is_suspended_is_woken(
     dsn: str, observer: psycopg.Connection, first: Story
 ) -> None:
-    attempt, waiting = first.run(plain()), first.run(plain())
-    commit(first)
-    first.apply(waiting.attach(ATTACH, attempt.id))
-    with telling(dsn) as third:
-        completion = Other(dsn, first.me, lambda story: story.apply(attempt.complete('"hi"')))
-        assert completion.blocked(observer)
-        third.me = first.me
-        third.apply(waiting.suspend(1))
-        commit(first)
-        assert completion.blocked(observer)
-        commit(third)
-    completion.finished()
+    waiting = attached_in_the_last_moment(
+        dsn, observer, first, lambda other, waiting: other.apply(waiting.suspend(1))
+    )
     assert (first.status(waiting.id), len(first.notifications(waiting.id))) == ("ready", 1)
+
+
+def attached_in_the_last_moment(
+    dsn: str, observer: psycopg.Connection, first: Story, meanwhile: Callable[[Story, Attempt], object]
+) -> Attempt:
+    """To what completes, when the completion already waits for its rows. Before it has them all, something
+    happens to the one that attached, too.
+    """
+    early, attempt, waiting = (first.run(numbered(number)) for number in (1, 2, 3))
+    commit(first)
+    with telling(dsn) as third, telling(dsn) as fourth:
+        third.notify(early.id)
+        completion = Other(
+            dsn, first.me, lambda story: story.apply(early.suspend(1), attempt.complete('"hi"'))
+        )
+        assert completion.blocked(observer)
+        first.apply(waiting.attach(ATTACH, attempt.id))
+        commit(first)
+        fourth.me = first.me
+        meanwhile(fourth, waiting)
+        commit(third)
+        assert completion.blocked(observer)
+        commit(fourth)
+    completion.finished()
+    return waiting
+
+
+# --- rows and keys that one batch locks for several reasons
+
+
+LAST = numbered(3, idempotency_key="ik")
+REACH: dict[str, Callable[[Attempt], Changes]] = {
+    "attach": lambda attempt: attempt.attach(ATTACH, LAST["id"]),
+    "call again": lambda attempt: attempt.call(LAST),
+    "cancel": lambda attempt: attempt.signal(LAST["id"], CANCEL),
+}
+
+
+@pytest.mark.parametrize("reach", REACH.values(), ids=REACH)
+def test_a_batch_that_waits_for_one_row_holds_no_later_one(
+    reach: Callable[[Attempt], Changes], dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """Whatever it wants them for. Or it and whoever takes them in order would wait for each other."""
+    one, two, last = first.run(numbered(1)), first.run(numbered(2)), first.run(LAST)
+    commit(first)
+    with telling(dsn) as third:
+        third.notify(one.id)
+        batch = Other(dsn, first.me, lambda story: story.apply(one.suspend(1), reach(two), two.suspend(1)))
+        assert batch.blocked(observer)
+        notices = [
+            {"id": id, "type": "notify", "index": AWAKEABLE, "outcome": "void"} for id in (two.id, last.id)
+        ]
+        second = Other(dsn, first.me, lambda story: story.signals(*notices))
+        assert not second.blocked(observer)
+        second.finished()
+        commit(third)
+    batch.finished()
+    assert len(first.notifications(two.id)) == 1
+
+
+def test_a_cancellation_takes_its_key_with_the_others(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    low, high = sorted("ab", key=lambda key: first.call("key_lock", p_service="Counter", p_key=key))
+    attempt, _ = first.run(plain()), first.run(exclusive(low))
+    first.submit(pending := exclusive(low))
+    commit(first)
+    first.submit(exclusive(low))
+    batch = Other(
+        dsn,
+        first.me,
+        lambda story: story.apply(attempt.call(exclusive(high)), attempt.signal(pending["id"], CANCEL)),
+    )
+    assert batch.blocked(observer)
+    second = Other(dsn, first.me, lambda story: story.submit(exclusive(high)))
+    assert not second.blocked(observer)
+    second.finished()
+    commit(first)
+    batch.finished()
+    assert first.status(pending) == "completed"
+
+
+def test_what_is_told_to_one_waits_for_nobody_else(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """Not for its caller, nor for those who attached to it: they are told when it ends, not now."""
+    caller, attached = first.run(plain()), first.run(plain())
+    first.apply(caller.call(called := plain()), attached.attach(ATTACH, called["id"]))
+    commit(first)
+    first.notify(caller.id)
+    first.notify(attached.id)
+    other = Other(dsn, first.me, lambda story: story.notify(called))
+    assert not other.blocked(observer)
+    assert other.finished() == "accepted"
 
 
 # --- duplicates

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from pgdurable.store import errors
+from pgdurable.store import again, errors
 from pgdurable.store.errors import (
     BY_SQLSTATE,
     CLOSING,
@@ -47,7 +47,10 @@ TABLE = {
 
 
 @pytest.mark.parametrize("code", TABLE)
-async def test_an_error_of_the_server_by_its_code(dsn: str, code: str) -> None:
+async def test_an_error_of_the_server_by_its_code(
+    dsn: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(again, "PAUSES", ())
     lane = Lane(dsn, "test")
     try:
         with pytest.raises(TABLE[code], match=code) as caught:

@@ -147,6 +147,11 @@ def test_patience_ends() -> None:
         Stage(registered(), Unavailable("away")).play(OverSql(-1).send(greeting(), None))
 
 
+def test_patience_with_a_database_that_answers_ends_with_its_answer() -> None:
+    with pytest.raises(HttpError, match="HTTP 503: the request may be repeated: deadlock"):
+        Stage(registered(), TryAgain("deadlock")).play(OverSql(-1).send(greeting(), None))
+
+
 def test_what_cannot_be_repeated_is_not() -> None:
     with pytest.raises(ConnectError, match="may have been done or not"):
         Stage(OutcomeUnknown("broke")).play(OverSql(10).control("kill", ID))
