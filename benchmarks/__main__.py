@@ -2,15 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from benchmarks import report
-from benchmarks.install import CACHE, InstallError
+from benchmarks.growth import GROWTH, Conditions, Finding
+from benchmarks.install import InstallError
 from benchmarks.load import LoadError, find_wrk
 from benchmarks.machine import commit, describe
+from benchmarks.options import parse
 from benchmarks.peers import PEERS
 from benchmarks.process import PeerError
 from benchmarks.run import Measurement, Plan, measure, stop_on_signals
@@ -18,15 +20,16 @@ from benchmarks.workloads import WORKLOADS
 
 
 def main() -> int:
-    """Measure what was asked for, print the table and keep it; not 0 if anything went wrong."""
+    """Measure what was asked for, print the tables and keep them; not 0 if anything went wrong."""
     stop_on_signals()
-    options = _parser().parse_args()
+    options = parse(sys.argv[1:])
     try:
+        find_wrk()
         plan = _plan(options)
     except (InstallError, LoadError) as error:
         return _fail(error)
-    run, trouble = _run(plan)
-    if run.measurements:
+    run, trouble = _run(options, plan)
+    if run.measurements or run.findings:
         print(run.markdown())
     if trouble:  # what was measured until then is worth a look, but not worth keeping
         return _fail(trouble)
@@ -42,8 +45,7 @@ def _fail(reason: BaseException) -> int:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    find_wrk()
-    peers = [PEERS[name]() for name in options.peer]
+    peers = [PEERS[name]() for name in options.peer] if options.workload else []
     for peer in peers:
         peer.install()
     return Plan(
@@ -58,27 +60,36 @@ def _plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def _run(plan: Plan) -> tuple[report.Run, BaseException | None]:
-    date, machine = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), describe(plan.disk)
-    measurements: list[Measurement] = []
+def _run(options: argparse.Namespace, plan: Plan) -> tuple[report.Run, BaseException | None]:
+    run = report.Run(
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        commit=commit(),
+        seconds=plan.seconds,
+        rounds=plan.rounds,
+        machine=describe(plan.disk),
+        versions={peer.name: peer.versions() for peer in plan.peers or [PEERS[report.OURS]()]},
+        measurements=(),
+    )
+    conditions = Conditions(plan.seconds, plan.warm_up_seconds, plan.disk, options.scale)
     trouble: BaseException | None = None
+    measurements: list[Measurement] = []
+    findings: list[Finding] = []
     try:
         with closing(measure(plan)) as made:
             for each in made:
                 measurements.append(each)
                 _show(each)
+        for finding in _findings(options.growth, conditions):
+            findings.append(finding)
+            print(finding, file=sys.stderr)
     except (KeyboardInterrupt, LoadError, PeerError) as error:
         trouble = error
-    run = report.Run(
-        date=date,
-        commit=commit(),
-        seconds=plan.seconds,
-        rounds=plan.rounds,
-        machine=machine,
-        versions={peer.name: peer.versions() for peer in plan.peers},
-        measurements=measurements,
-    )
-    return run, trouble
+    return replace(run, measurements=measurements, findings=findings), trouble
+
+
+def _findings(names: list[str], conditions: Conditions) -> Iterator[Finding]:
+    for name in names:
+        yield from GROWTH[name](conditions)
 
 
 def _show(each: Measurement) -> None:
@@ -92,52 +103,6 @@ def _show(each: Measurement) -> None:
         + (f"  {sample.errors} ERRORS" if sample.errors else ""),
         file=sys.stderr,
     )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description="Put pgdurable and its peers under the same HTTP load, in turns, and compare them.",
-    )
-    add = parser.add_argument
-    add("--workload", type=_names(WORKLOADS), default=list(WORKLOADS), help="default: " + ",".join(WORKLOADS))
-    add("--peer", type=_names(PEERS), default=list(PEERS), help="default: " + ",".join(PEERS))
-    add("--clients", type=_numbers, default=[1, 32, 128], help="default: 1,32,128")
-    add("--sleepers", type=int, default=50_000, help="at most (default: 50000; fewer of peers that cannot)")
-    add("--seconds", type=int, default=5, help="of each measurement (default: 5)")
-    add(
-        "--warm-up", type=int, default=2, help="seconds of the same load before each measurement (default: 2)"
-    )
-    add("--rounds", type=int, default=3, help="how often everything is measured (default: 3)")
-    # /tmp may be in memory, where durability costs nothing; /var/tmp is on a disk by convention.
-    add(
-        "--disk",
-        type=Path,
-        default=Path("/var/tmp"),
-        help="where the peers keep their data (default: /var/tmp)",
-    )
-    add("--json", type=Path, default=CACHE / "last.json", help="the result; a table goes beside it as .md")
-    add(
-        "--update",
-        type=Path,
-        metavar="PAGE",
-        help="put the table into this page, such as docs/performance.md",
-    )
-    return parser
-
-
-def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
-    def names(text: str) -> list[str]:
-        chosen = [name.strip() for name in text.split(",")]
-        if unknown := [name for name in chosen if name not in known]:
-            raise argparse.ArgumentTypeError(f"no {', '.join(unknown)}; there are {', '.join(known)}")
-        return chosen
-
-    return names
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(number) for number in text.split(",")]
 
 
 if __name__ == "__main__":

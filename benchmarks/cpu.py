@@ -43,12 +43,17 @@ def cpu_used(roots: Iterable[int], proc: Path = PROC) -> Cpu | None:
         return None
     ticks_per_second = os.sysconf("SC_CLK_TCK")
     own = postgres = 0
-    for stat in _descendants(set(roots), _processes(proc)):
+    for stat in process_tree(roots, proc):
         if stat.name == DATABASE:
             postgres += stat.ticks
         else:
             own += stat.ticks
     return Cpu(own / ticks_per_second, postgres / ticks_per_second)
+
+
+def process_tree(roots: Iterable[int], proc: Path) -> list[Stat]:
+    """These processes and all that they started, those they started included."""
+    return _descendants(set(roots), _processes(proc))
 
 
 def parse(line: str) -> Stat:

@@ -1,4 +1,4 @@
-"""Sums up a run: a table for people, JSON for programs.
+"""Sums up a run: tables and a chart for people, JSON for programs.
 
 Of several rounds the median counts. The ratio is taken within each round, between peers that were measured
 within a minute of each other, and only then is its median taken.
@@ -10,13 +10,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.chart import Bar, draw
+from benchmarks.growth.finding import Finding, table
 from benchmarks.machine import Machine
+from benchmarks.peers.limit import Limit
 from benchmarks.peers.pgdurable import Pgdurable
 from benchmarks.run import Measurement
 from benchmarks.workloads import WORKLOADS
 
 OURS = Pgdurable.name
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+COMPARISON, GROWTH = "comparison", "growth"
+"""What a run has a part of in the page of the documentation."""
 COLUMNS = (
     "workload",
     "clients",
@@ -63,6 +67,7 @@ class Run:
     machine: Machine
     versions: Mapping[str, Mapping[str, str]]
     measurements: Sequence[Measurement]
+    findings: Sequence[Finding] = ()
 
     def lines(self) -> list[Line]:
         """The table, in the order in which things were first measured."""
@@ -85,14 +90,33 @@ class Run:
         return json.dumps(asdict(self) | {"lines": [asdict(line) for line in self.lines()]}, indent=2) + "\n"
 
     def markdown(self) -> str:
-        """The table and what it holds for."""
-        return "\n".join([*_table(self.lines()), "", *self._circumstances()]) + "\n"
+        """The tables and what they hold for."""
+        return "\n".join(self.parts().values())
 
-    def _circumstances(self) -> list[str]:
+    def parts(self) -> dict[str, str]:
+        """The Markdown of each part that there is."""
+        parts: dict[str, str] = {}
+        if self.measurements:
+            rounds = f": {self.rounds} rounds of {self.seconds} seconds"
+            parts[COMPARISON] = _lines([*_table(self.lines()), "", *self._circumstances(rounds)])
+        if self.findings:
+            parts[GROWTH] = _lines([*table(self.findings), "", *self._circumstances("")])
+        return parts
+
+    def chart(self) -> str | None:
+        """The ratios as SVG, where there are some of peers that are no part of pgdurable."""
+        bars = [
+            Bar(line.workload, line.clients, line.peer, line.ratio)
+            for line in self.lines()
+            if line.ratio and line.peer != Limit.name
+        ]
+        return draw(bars) if bars else None
+
+    def _circumstances(self, rounds: str) -> list[str]:
         machine = self.machine
         versions = [f"{name} {what}" for peer in self.versions.values() for name, what in peer.items()]
         return [
-            f"- measured {self.date} at commit {self.commit}: {self.rounds} rounds of {self.seconds} seconds",
+            f"- measured {self.date} at commit {self.commit}{rounds}",
             f"- {machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, {machine.system}",
             f"- {machine.file_system}, {machine.flush_ms} ms to flush a page{self._disturbance()}",
             f"- {', '.join(versions)}",
@@ -106,19 +130,38 @@ class Run:
 
 
 def write(run: Run, path: Path) -> None:
-    """``path`` gets the JSON, and a file beside it the Markdown."""
+    """``path`` gets the JSON, and files beside it the Markdown and the chart."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(run.json())
     path.with_suffix(".md").write_text(run.markdown())
+    if chart := run.chart():
+        path.with_suffix(".svg").write_text(chart)
 
 
 def update(page: Path, run: Run) -> None:
-    """Replace what stands between the two marks in a page of the documentation."""
-    head, begin, rest = page.read_text().partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    """Replace what stands between the marks of each part in a page, and the chart beside the page.
+
+    A part that was not measured stays as it is. Raises ValueError where the page has no place for one.
+    """
+    text = page.read_text()
+    for name, part in run.parts().items():
+        text = _replaced(page, text, name, part)
+    page.write_text(text)
+    if chart := run.chart():
+        page.with_suffix(".svg").write_text(chart)
+
+
+def _replaced(page: Path, text: str, name: str, part: str) -> str:
+    begin_mark, end_mark = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    head, begin, rest = text.partition(begin_mark)
+    _, end, tail = rest.partition(end_mark)
     if not (begin and end):
-        raise ValueError(f"{page} has no place for the table: the marks are {BEGIN} and {END}")
-    page.write_text(f"{head}{BEGIN}\n\n{run.markdown()}\n{END}{tail}")
+        raise ValueError(f"{page} has no place for the table: the marks are {begin_mark} and {end_mark}")
+    return f"{head}{begin_mark}\n\n{part}\n{end_mark}{tail}"
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
 
 
 def _line(

@@ -1,4 +1,4 @@
-"""The workloads' handlers for pgdurable. Line by line the same as restate_app.py, but for the imports."""
+"""The workloads' handlers for pgdurable: line by line those of restate_app.py, but for imports and end."""
 
 import time
 from datetime import timedelta
@@ -81,3 +81,31 @@ async def add(ctx: ObjectContext, amount: int) -> int:
     total = (await ctx.get("total", type_hint=int) or 0) + amount
     ctx.set("total", total)
     return total
+
+
+# -- what growth is measured with, of pgdurable alone ------------------------------------------------------
+
+
+@bench.handler()
+async def steps(ctx: Context, count: int) -> int:
+    """Steps, each awaited before the next is begun."""
+    return sum([await ctx.run_typed(f"step-{number}", step) for number in range(count)])
+
+
+@bench.handler(inactivity_timeout=timedelta(0))
+async def doze(ctx: Context, seconds: int) -> None:
+    """Sleep, and be suspended at once."""
+    await ctx.sleep(timedelta(seconds=seconds))
+
+
+@bench.handler()
+async def sleep_until(ctx: Context, awake_at: float) -> None:
+    """Sleep until a moment in Unix time, however long that is."""
+    now = await ctx.run_typed("now", time.time)
+    await ctx.sleep(timedelta(seconds=max(0.0, awake_at - now)))
+
+
+@counter.handler()
+async def hold(ctx: ObjectContext, seconds: int) -> None:
+    """Keep the key."""
+    await ctx.sleep(timedelta(seconds=seconds))

@@ -1,4 +1,4 @@
-"""The workloads' handlers for Restate. Line by line the same as pgdurable_app.py, but for the imports."""
+"""The workloads' handlers for Restate: line by line those of pgdurable_app.py, but for imports and end."""
 
 # This runs in the environment that the suite makes for Restate; the project's own does not have the SDK,
 # so the type checkers see every name of it as unknown.

@@ -53,7 +53,11 @@ class Peer(ABC):
 
     def cpu(self) -> Cpu | None:
         """What its processes have used since they were started, where the system tells."""
-        return cpu_used([*(process.pid for process in self._processes), *self._postmasters()])
+        return cpu_used(self.pids())
+
+    def pids(self) -> list[int]:
+        """Its processes; they may have started others."""
+        return [*(process.pid for process in self._processes), *self._postmasters()]
 
     def _postmasters(self) -> Iterable[int]:
         """PostgreSQL servers that are not below a process that was spawned here."""

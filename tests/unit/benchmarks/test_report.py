@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.cpu import Cpu
+from benchmarks.growth.finding import Finding
 from benchmarks.load import Sample
 from benchmarks.machine import Machine
-from benchmarks.report import BEGIN, END, Run, update, write
+from benchmarks.report import Run, update, write
 from benchmarks.run import Measurement
 
 if TYPE_CHECKING:
@@ -25,10 +26,9 @@ def measurement(
     return Measurement(workload, 32, peer, number, Sample(2.0, good, errors, 1.0, 2.0), cpu, others=0.1)
 
 
-def run(*measurements: Measurement) -> Run:
-    return Run(
-        "2026-11-20 12:00 UTC", "abc", 2, 3, MACHINE, {"pgdurable": {"pgdurable": "1.0"}}, measurements
-    )
+def run(*measurements: Measurement, findings: tuple[Finding, ...] = ()) -> Run:
+    versions = {"pgdurable": {"pgdurable": "1.0"}}
+    return Run("2026-11-20 12:00 UTC", "abc", 2, 3, MACHINE, versions, measurements, findings)
 
 
 def test_the_median_of_the_rounds_counts_and_the_spread_is_told() -> None:
@@ -90,8 +90,20 @@ def test_a_table_has_a_row_for_each_line_and_the_circumstances_below() -> None:
     assert circumstances[0] == "- measured 2026-11-20 12:00 UTC at commit abc: 3 rounds of 2 seconds"
 
 
-def test_the_json_has_every_measurement_and_a_table_goes_beside_it(tmp_path: Path) -> None:
-    result = run(measurement("pgdurable", 1, 1000))
+def test_a_finding_says_whether_it_is_what_it_should_be() -> None:
+    findings = (
+        Finding("queries", 12.0, "a second", target="under 5", met=False),
+        Finding("steps", 4321.5, "steps/s", detail="of 32 clients"),
+    )
+
+    text = run(findings=findings).markdown()
+
+    assert "| queries | 12.00 a second | under 5 | no |  |" in text
+    assert "| steps | 4,322 steps/s |  |  | of 32 clients |" in text
+
+
+def test_the_json_has_every_measurement_and_tables_and_chart_go_beside_it(tmp_path: Path) -> None:
+    result = run(measurement("pgdurable", 1, 1000), measurement("restate", 1, 100))
 
     write(result, tmp_path / "new" / "last.json")
 
@@ -99,16 +111,41 @@ def test_the_json_has_every_measurement_and_a_table_goes_beside_it(tmp_path: Pat
     assert kept["measurements"][0]["sample"]["good"] == 1000
     assert kept["lines"][0]["rate"] == 500
     assert (tmp_path / "new" / "last.md").read_text() == result.markdown()
+    assert (tmp_path / "new" / "last.svg").read_text() == result.chart()
 
 
-def test_a_page_keeps_what_stands_around_the_table(tmp_path: Path) -> None:
+def test_the_limit_is_no_competitor_in_the_chart() -> None:
+    assert run(measurement("pgdurable", 1, 1000), measurement("limit", 1, 3000)).chart() is None
+
+
+PAGE = """before
+<!-- comparison: begin -->
+old
+<!-- comparison: end -->
+between
+<!-- growth: begin -->
+old
+<!-- growth: end -->
+after
+"""
+
+
+def test_a_page_keeps_what_was_not_measured(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    result = run(measurement("pgdurable", 1, 1000))
+    page.write_text(PAGE)
+    compared = run(measurement("pgdurable", 1, 1000))
+    grown = run(findings=(Finding("queries", 2.0, "a second"),))
 
-    update(page, result)
+    update(page, compared)
+    assert page.read_text() == PAGE.replace("old", f"\n{compared.markdown()}", 1)
 
-    assert page.read_text() == f"before\n{BEGIN}\n\n{result.markdown()}\n{END}\nafter\n"
+    update(page, grown)
+    text = page.read_text()
+    assert compared.markdown() in text
+    assert grown.markdown() in text
+    assert text.startswith("before")
+    assert text.endswith("after\n")
+    assert not (tmp_path / "page.svg").exists()  # nothing was compared
 
 
 def test_a_page_without_the_marks_is_left_alone(tmp_path: Path) -> None:

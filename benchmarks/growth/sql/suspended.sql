@@ -1,0 +1,1 @@
+select count(*) from pgdurable_engine.invocation where status = 'suspended'
