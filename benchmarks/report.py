@@ -143,12 +143,15 @@ def update(page: Path, run: Run) -> None:
 
     A part that was not measured stays as it is. Raises ValueError where the page has no place for one.
     """
-    text = page.read_text()
-    for name, part in run.parts().items():
+    text, parts, chart = page.read_text(), run.parts(), run.chart()
+    picture = page.with_suffix(".svg")
+    if chart:
+        parts[COMPARISON] += f"\n![times as many requests as each peer]({picture.name})\n"
+    for name, part in parts.items():
         text = _replaced(page, text, name, part)
     page.write_text(text)
-    if chart := run.chart():
-        page.with_suffix(".svg").write_text(chart)
+    if chart:
+        picture.write_text(chart)
 
 
 def _replaced(page: Path, text: str, name: str, part: str) -> str:

@@ -148,6 +148,17 @@ def test_a_page_keeps_what_was_not_measured(tmp_path: Path) -> None:
     assert not (tmp_path / "page.svg").exists()  # nothing was compared
 
 
+def test_the_chart_is_shown_below_the_comparison(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    result = run(measurement("pgdurable", 1, 1000), measurement("restate", 1, 100))
+
+    update(page, result)
+
+    assert "](page.svg)\n\n<!-- comparison: end -->" in page.read_text()
+    assert (tmp_path / "page.svg").read_text() == result.chart()
+
+
 def test_a_page_without_the_marks_is_left_alone(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("only text\n")
