@@ -9,6 +9,7 @@ import sys
 import pytest
 
 EXTRAS = {
+    "pydantic": ("pydantic_ai", "pydantic-ai", "RestateAgent"),
     "tracing": ("opentelemetry", "tracing", "RestateTracer"),
 }
 """By extension: its library, the extra that installs it, and one of its names."""

@@ -12,6 +12,10 @@ from tests.unit.test_restate_names import find, parameters
 NAMES: Final = {
     "turnstile": "Turnstile",
     "tracing": "RestateTracer RestateTracerProvider",
+    "pydantic": """
+        RestateAgent RestateModelWrapper RestateContextRunToolSet PydanticTypeAdapter
+        restate_context restate_object_context
+        """,
 }
 
 SIGNATURES: Final = {
@@ -22,6 +26,9 @@ SIGNATURES: Final = {
     "turnstile.Turnstile.cancel_all": "",
     "tracing.RestateTracer": "tracer",
     "tracing.RestateTracerProvider": "provider",
+    "pydantic.RestateAgent": "wrapped, event_stream_handler=, disable_auto_wrapping_tools=",
+    "pydantic.RestateModelWrapper": "wrapped",
+    "pydantic.RestateContextRunToolSet": "wrapped",
 }
 
 

@@ -1,4 +1,4 @@
-"""Pydantic beyond models: any type it can validate. Needs the extra ``pgdurable[pydantic]``."""
+"""JSON of any type that pydantic can validate, beyond models."""
 
 from __future__ import annotations
 
