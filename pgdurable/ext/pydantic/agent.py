@@ -88,9 +88,9 @@ class RestateAgent(WrapperAgent[AgentDepsT, OutputDataT]):
     async def _run(self, *args: Any, **kwargs: Any) -> AgentRunResult[Any]:
         """As ``Agent.run``."""
         handler = kwargs.pop("event_stream_handler", None)
-        if handler is not None:
-            return await self._with_handler(handler).run(*args, **kwargs)
-        return await super().run(*args, **kwargs)  # type: ignore[no-any-return]
+        agent = super() if handler is None else self._with_handler(handler)
+        result: AgentRunResult[Any] = await agent.run(*args, **kwargs)
+        return result
 
     def _no_stream(self, *args: Any, **kwargs: Any) -> Any:
         """Refused: who reads such a stream is not there when it is replayed."""
