@@ -88,8 +88,11 @@ class RestateAgent(WrapperAgent[AgentDepsT, OutputDataT]):
     async def _run(self, *args: Any, **kwargs: Any) -> AgentRunResult[Any]:
         """As ``Agent.run``."""
         handler = kwargs.pop("event_stream_handler", None)
-        agent = super() if handler is None else self._with_handler(handler)
-        result: AgentRunResult[Any] = await agent.run(*args, **kwargs)
+        result: AgentRunResult[Any] = (
+            await super().run(*args, **kwargs)
+            if handler is None
+            else await self._with_handler(handler).run(*args, **kwargs)
+        )
         return result
 
     def _no_stream(self, *args: Any, **kwargs: Any) -> Any:
