@@ -52,18 +52,24 @@ def completed(conditions: Conditions) -> Iterator[Finding]:
 
 
 def transaction(conditions: Conditions) -> Iterator[Finding]:
-    """A snapshot that keeps vacuum from removing any row that the load leaves behind."""
+    """A snapshot that keeps vacuum from removing any row that the load leaves behind.
+
+    Once with one process, which hardly uses the table of what is ready, and once with a worker that has to
+    find there whatever the ingress takes.
+    """
     seconds = conditions.size(HELD_SECONDS)
 
     def make(cluster: Cluster, url: str, stack: ExitStack) -> None:
         stack.enter_context(cluster.connect()).execute(statement("hold"))
         drive(url, ECHO, clients=CLIENTS, seconds=seconds)
 
-    yield _beside(conditions, f"a REPEATABLE READ transaction, held for {seconds} s of load", make)
+    what = f"a REPEATABLE READ transaction, held for {seconds} s of load"
+    yield _beside(conditions, what, make)
+    yield _beside(conditions, f"{what} (ingress and worker apart)", make, workers=1)
 
 
-def _beside(conditions: Conditions, what: str, make: Make) -> Finding:
-    cluster = Cluster()
+def _beside(conditions: Conditions, what: str, make: Make, *, workers: int = 0) -> Finding:
+    cluster = Cluster(workers)
     with started(conditions, cluster) as url, ExitStack() as stack:
         alone, cpu_alone = conditions.load(cluster, url, ECHO, CLIENTS)
         make(cluster, url, stack)

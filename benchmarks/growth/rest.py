@@ -10,7 +10,7 @@ from benchmarks.load import Requests, drive
 from benchmarks.memory import resident_bytes
 from benchmarks.process import post
 
-SUSPENDED = 10_000
+SUSPENDED = 20_000
 CLIENTS = 32
 NOTHING_BYTES = 64
 """An allocator gives back what it likes: so much for each invocation is none."""
