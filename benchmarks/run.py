@@ -79,7 +79,8 @@ def _measure_peer(plan: Plan, workload: Workload, peer: Peer, number: int) -> Ge
             if plan.warm_up_seconds and workload is not SLEEPERS:
                 peer.measure(workload, url, clients=clients, seconds=plan.warm_up_seconds)
             before = peer.cpu()
-            sample = peer.measure(workload, url, clients=clients, seconds=plan.seconds)
+            seconds = max(plan.seconds, workload.least_seconds)
+            sample = peer.measure(workload, url, clients=clients, seconds=seconds)
             after = peer.cpu()
             cpu = after.since(before) if before and after else None
             yield Measurement(workload.name, clients, peer.name, number, sample, cpu, others)

@@ -3,4 +3,4 @@
 from benchmarks.load import Requests
 from benchmarks.workloads.base import Workload
 
-FANOUT = Workload(name="fanout", requests=Requests("/Bench/fan_out", "100"), answer="5050")
+FANOUT = Workload(name="fanout", requests=Requests("/Bench/fan_out", "100"), answer="5050", least_seconds=8)
