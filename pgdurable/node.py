@@ -26,6 +26,7 @@ from pgdurable.engine.registry import Registry
 from pgdurable.engine.residents import Surroundings
 from pgdurable.engine.results import Results
 from pgdurable.engine.timers import Timers
+from pgdurable.engine.turn import Turn
 from pgdurable.engine.worker import Worker
 from pgdurable.ingress import IngressServer, create_app
 from pgdurable.store import verbs
@@ -179,6 +180,7 @@ class Node:
         ]
         notify_lane = Lane(self._dsn, "notify", FLEETING)
         self._lanes = [*lanes, notify_lane]
+        self._pen = asyncio.Lock()
         self._results = Results(results_lane, settings.result_poll)
         self._notifier = Notifier(notify_lane)
         self._registry_lane = registry_lane
@@ -191,6 +193,7 @@ class Node:
         self._hints.worker = self._worker
         self._intake = Intake(
             submit_lane,
+            Turn(self._pen),
             settings.submit_patience,
             self._offer,
             self._start_all,
@@ -230,6 +233,7 @@ class Node:
             self._timers,
             self.instruments,
             self._codec,
+            self._pen,
         )
         return Worker(self._dsn, around, self._listener, self.name, self.deployment)
 

@@ -480,6 +480,7 @@ create function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) retur
 create function pgdurable_engine.fence_workers(p_workers uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.finish(p_finished pgdurable_engine.finish[], p_pin text, p_now timestamp with time zone, OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[], OUT promoted uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.fire_timers(p_limit integer DEFAULT 500, OUT fired integer, OUT next_in interval, OUT delivered pgdurable_engine.notification[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.fresh_starts(p_new pgdurable_engine.submission[], p_taken uuid[], p_attempt bigint) returns pgdurable_engine.start[] language sql stable;
 create function pgdurable_engine.headers_json(p_headers json) returns json language sql immutable;
 create function pgdurable_engine.heartbeat(p_worker uuid) returns boolean language sql volatile;
 create function pgdurable_engine.join_previous(p_calls pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.notice[] language plpgsql volatile;

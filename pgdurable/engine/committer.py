@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pgdurable.engine.attempt import Attempt
+    from pgdurable.engine.turn import Turn
     from pgdurable.store.lane import Lane
     from pgdurable.store.rows import Applied
     from pgdurable.store.verbs import Capacity
@@ -35,12 +36,14 @@ class Committer:
     def __init__(
         self,
         lane: Lane,
+        turn: Turn,
         offer: Callable[[], Capacity],
         applied: Callable[[Batch, Applied], None],
         refused: Callable[[Attempt, str], None],
         disown: Callable[[Batch], None],
     ) -> None:
         self._lane = lane
+        self._turn = turn
         self._offer = offer
         self._applied = applied
         self._refused = refused
@@ -61,16 +64,17 @@ class Committer:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what is open now."""
-        batch, self.open = self.open, Batch()
-        if not batch:
-            return
-        try:
-            await self._write(batch)
-        except BaseException:
-            batch.release(committed=False)
-            raise
-        batch.release()
+        """Write what is open once it is our turn."""
+        async with self._turn:
+            batch, self.open = self.open, Batch()
+            if not batch:
+                return
+            try:
+                await self._write(batch)
+            except BaseException:
+                batch.release(committed=False)
+                raise
+            batch.release()
 
     async def _write(self, batch: Batch) -> None:
         changes = batch.sealed()
@@ -84,7 +88,7 @@ class Committer:
                 log.debug("a batch is tried again: %s", error)
                 if not self._without_births(batch):
                     return
-                await asyncio.sleep(RETRY_PAUSE)
+                await self._turn.pause(RETRY_PAUSE)
             except Refused as error:
                 if not batch.births:
                     await self._write_singly(batch, error)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgdurable.engine.batch import Birth
+    from pgdurable.engine.turn import Turn
     from pgdurable.store.lane import Lane
     from pgdurable.store.rows import HintRow, StartRow, SubmissionRow, Submitted
     from pgdurable.store.verbs import Capacity
@@ -36,6 +37,7 @@ class Intake:
     def __init__(
         self,
         lane: Lane,
+        turn: Turn,
         patience: float,
         offer: Callable[[], Capacity],
         started: Callable[[UUID | None, list[StartRow], dict[UUID, SubmissionRow]], None],
@@ -44,6 +46,7 @@ class Intake:
         begin: Callable[[SubmissionRow], Birth | None],
     ) -> None:
         self._lane = lane
+        self._turn = turn
         self._patience = patience
         self._offer = offer
         self._started = started
@@ -71,9 +74,10 @@ class Intake:
         """Submit, for ever."""
         while True:
             await self._wake.wait()
-            self._wake.clear()
-            batch, self._open = self._open, []
-            await self._submit(batch)
+            async with self._turn:
+                self._wake.clear()
+                batch, self._open = self._open, []
+                await self._submit(batch)
 
     async def _submit(self, batch: list[Waiting]) -> None:
         try:
@@ -107,7 +111,7 @@ class Intake:
                 log.debug("submitting again: %s", error)
                 # Whatever was started by the lost call is claimed like any other that is ready.
                 capacity = NO_CAPACITY
-                await asyncio.sleep(RETRY_PAUSE)
+                await self._turn.pause(RETRY_PAUSE)
 
     async def _submit_singly(self, batch: list[Waiting], error: StoreError) -> None:
         """One of them may be what PostgreSQL does not take: find out which."""

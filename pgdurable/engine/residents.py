@@ -17,6 +17,7 @@ from pgdurable.engine.attempt import Attempt, first_start, start_of
 from pgdurable.engine.committer import Committer
 from pgdurable.engine.missing import Missing
 from pgdurable.engine.outcome import describe_failure, ending_row
+from pgdurable.engine.turn import Turn
 from pgdurable.store import verbs
 from pgdurable.store.errors import OutcomeUnknown, TryAgain, Unavailable
 from pgdurable.store.rows import EndingRow
@@ -62,6 +63,7 @@ class Surroundings:
     timers: Timers
     instruments: Instruments
     codec: JournalValueCodec | None
+    pen: asyncio.Lock
 
 
 class Residents:
@@ -87,7 +89,9 @@ class Residents:
         self._hurried = False
         self._quiet = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.committer = Committer(apply_lane, offer, self._applied, self._refused, self._disown)
+        self.committer = Committer(
+            apply_lane, Turn(around.pen), offer, self._applied, self._refused, self._disown
+        )
         self.missing = Missing(notifications_lane, self._settings.missing_poll, self._attempts)
 
     def __len__(self) -> int:

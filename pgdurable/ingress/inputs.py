@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pgdurable.ingress import errors
@@ -14,7 +15,7 @@ def check_input(info: HandlerInfo, headers: list[tuple[str, str]], body: bytes) 
     """Raise a 400 unless ``body`` may be handed to the handler."""
     if info.input_required is None:
         return
-    content_type = next((value for name, value in headers if name == "content-type"), None)
+    content_type = _content_type(headers)
     if not info.input_required and not body and content_type is None:
         return
     if info.input_content_type is None:
@@ -38,6 +39,14 @@ def is_encoded(header: str | None) -> bool:
     return True
 
 
+def _content_type(headers: list[tuple[str, str]]) -> str | None:
+    for name, value in headers:
+        if name == "content-type":
+            return value
+    return None
+
+
+@lru_cache(maxsize=256)  # every request asks, of the same few
 def _matches(content_type: str, pattern: str) -> bool:
     if pattern == "*/*":
         return True

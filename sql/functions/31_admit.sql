@@ -13,11 +13,14 @@ declare
     v_delayed   uuid[];
     v_inboxed   uuid[] := '{}';
 begin
-    -- Locked, or of two that come at once the second would expire what the first has just admitted.
+    -- A derived id may be that of one that is over. Locked, or of two that come at once the second would expire what the
+    -- first has just admitted.
     perform pgdurable_engine.expire(array(
         select i.id
         from pgdurable_engine.invocation i
-        where i.id = any (array(select s.id from unnest(p_new) s))
+        where i.id = any (array(
+                select s.id from unnest(p_new) s where s.idempotency_key is not null or s.handler_type = 'workflow'
+            ))
             and i.status = 'completed' and i.completed_at + make_interval(secs => i.retention) <= p_now
         order by i.id
         for update

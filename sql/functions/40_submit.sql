@@ -41,7 +41,11 @@ begin
         select p.taken, p.hints into v_taken, hints
         from pgdurable_engine.place(v_runnable, p_worker, v_routes, p_room, p_attempt, v_now) p;
         if v_taken is not null then
-            started := pgdurable_engine.starts(v_taken, v_taken, p_preload);
+            if cardinality(p_preload) = 0 and cardinality(v_admitted) = cardinality(p_new) then
+                started := pgdurable_engine.fresh_starts(p_new, v_taken, p_attempt);
+            else
+                started := pgdurable_engine.starts(v_taken, v_taken, p_preload);
+            end if;
         end if;
     end if;
 

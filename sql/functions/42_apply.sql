@@ -165,8 +165,10 @@ begin
         select f.notices, f.hints, f.promoted into v_more, v_hints, v_ids
         from pgdurable_engine.finish(v_finished, v_pin, v_now) f;
         hints := hints || v_hints;
-        perform pgdurable_engine.lock_latecomers(v_more, v_locked);
-        v_notices := v_notices || v_more;
+        if cardinality(v_more) > 0 then
+            perform pgdurable_engine.lock_latecomers(v_more, v_locked);
+            v_notices := v_notices || v_more;
+        end if;
         v_runnable := v_runnable || v_ids;
     end if;
 
@@ -205,8 +207,10 @@ begin
         e.value, e.detail, p_now
     from unnest(p_entries) e;
 
-    insert into pgdurable_engine.timer (fire_at, id, index, type)
-    select pgdurable_engine.later(p_now, e.delay), e.id, e.index, 'sleep' from unnest(p_entries) e where e.type = 1036;
+    if exists (select from unnest(p_entries) e where e.type = 1036) then
+        insert into pgdurable_engine.timer (fire_at, id, index, type)
+        select pgdurable_engine.later(p_now, e.delay), e.id, e.index, 'sleep' from unnest(p_entries) e where e.type = 1036;
+    end if;
 end $$;
 
 -- A call with an idempotency key, or of a workflow, that somebody made before: attach to it, or take its result.
@@ -256,8 +260,11 @@ create or replace function pgdurable_engine.write_state(p_state pgdurable_engine
 language plpgsql
 as $$
 begin
-    delete from pgdurable_engine.state s using unnest(p_state) w
-    where s.service = any (array[w.service]) and s.key = w.key and (w.name is null or (s.name = w.name and w.value is null));
+    if exists (select from unnest(p_state) w where w.value is null) then
+        delete from pgdurable_engine.state s using unnest(p_state) w
+        where w.value is null and s.service = any (array[w.service]) and s.key = w.key
+            and (w.name is null or s.name = w.name);
+    end if;
 
     insert into pgdurable_engine.state (service, key, name, value)
     select w.service, w.key, w.name, w.value from unnest(p_state) w where w.value is not null

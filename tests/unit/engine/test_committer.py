@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pgdurable.engine.committer import Committer
+from pgdurable.engine.turn import Turn
 from pgdurable.store.errors import OutcomeUnknown, Refused, TryAgain, Unavailable, WorkerFenced
 from pgdurable_sdk.exceptions import AttemptLost
 from tests.unit.engine.stand_ins import CAPACITY, NOTHING, ScriptedLane, attempt, ending, entry, submission
@@ -28,6 +29,7 @@ class Story:
         self.refused: list[tuple[Attempt, str]] = []
         self.committer = Committer(
             self.lane.as_lane(),
+            Turn(asyncio.Lock()),
             lambda: CAPACITY,
             lambda batch, applied: self.applied.append((batch, applied)),
             lambda attempt, message: self.refused.append((attempt, message)),
@@ -128,7 +130,9 @@ async def test_a_batch_that_is_cut_off_at_shutdown_is_lost() -> None:
             await forever.wait()
 
     story = Story()
-    story.committer = Committer(Hanging().as_lane(), lambda: CAPACITY, nothing, nothing, print)
+    story.committer = Committer(
+        Hanging().as_lane(), Turn(asyncio.Lock()), lambda: CAPACITY, nothing, nothing, print
+    )
     waiting = story.write(attempt(1))
     flushing = asyncio.ensure_future(story.committer.flush())
     await begun(waiting, flushing)

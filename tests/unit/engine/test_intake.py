@@ -13,6 +13,7 @@ import pytest
 from pgdurable.engine import intake as module
 from pgdurable.engine.batch import Birth
 from pgdurable.engine.intake import Intake
+from pgdurable.engine.turn import Turn
 from pgdurable.store.errors import OutcomeUnknown, Refused, TryAgain, Unavailable, WorkerFenced
 from pgdurable.store.rows import AdmissionRow
 from tests.unit.engine.stand_ins import CAPACITY, WORKER, ScriptedLane, submission
@@ -64,6 +65,7 @@ class Story:
         self.births: dict[UUID, Birth] = {}
         self.intake = Intake(
             self.lane.as_lane(),
+            Turn(asyncio.Lock()),
             patience,
             lambda: CAPACITY,
             lambda worker, rows, inputs: self.started.append((worker, rows, inputs)),
