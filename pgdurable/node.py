@@ -200,6 +200,7 @@ class Node:
             self._hints.pass_on,
             self._timers.expect,
             self._begin,
+            self._start_over,
         )
         self._server: IngressServer | None = None
         self.gateway = EncodingGateway(
@@ -249,6 +250,10 @@ class Node:
         # An incarnation that has ended meanwhile gave these back; the next one claims them.
         if self._worker is not None and self._worker.incarnation == worker:
             self._worker.start_all(rows, inputs)
+
+    def _start_over(self, worker: UUID) -> None:
+        if self._worker is not None:
+            self._worker.start_over(worker, "what a submission has started here is unknown")
 
     def _fired(self, fired: Fired) -> None:
         self._hints.deliver(fired.delivered)

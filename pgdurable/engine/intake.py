@@ -44,6 +44,7 @@ class Intake:
         hinted: Callable[[list[HintRow]], None],
         delayed: Callable[[float], None],
         begin: Callable[[SubmissionRow], Birth | None],
+        lost: Callable[[UUID], None],
     ) -> None:
         self._lane = lane
         self._turn = turn
@@ -53,6 +54,7 @@ class Intake:
         self._hinted = hinted
         self._delayed = delayed
         self._begin = begin
+        self._lost = lost
         self._open: list[Waiting] = []
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -109,7 +111,9 @@ class Intake:
                 if self._loop.time() > until:
                     raise
                 log.debug("submitting again: %s", error)
-                # Whatever was started by the lost call is claimed like any other that is ready.
+                if isinstance(error, OutcomeUnknown) and capacity.worker is not None:
+                    # It may have been given attempts that it never heard of.
+                    self._lost(capacity.worker)
                 capacity = NO_CAPACITY
                 await self._turn.pause(RETRY_PAUSE)
 

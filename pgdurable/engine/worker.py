@@ -61,6 +61,7 @@ class Worker:
         self._draining = False
         self._said = ""
         self._unended: list[UUID] = []
+        self._lost = asyncio.Event()  # of this incarnation
 
     # -- incarnations --------------------------------------------------------------------------------------
 
@@ -83,8 +84,8 @@ class Worker:
         worker = uuid4()
         lanes = [Lane(self._dsn, purpose) for purpose in ("apply", "claim", "notifications", "state")]
         apply_lane, claim_lane, notifications_lane, state_lane = lanes
-        lost = asyncio.Event()
-        heart = Heart(self._dsn, worker, self._settings.lease, lambda reason: self._lost(lost, reason))
+        lost = self._lost = asyncio.Event()
+        heart = Heart(self._dsn, worker, self._settings.lease, lambda reason: self._give_up(lost, reason))
         claimer = Claimer(claim_lane, self._poll, self.claim_offer, self.start_all)
         residents = Residents(
             self._around, apply_lane, notifications_lane, state_lane, self.offer, claimer.room_made
@@ -118,7 +119,12 @@ class Worker:
             for lane in lanes:
                 await lane.close()
 
-    def _lost(self, lost: asyncio.Event, reason: str) -> None:
+    def start_over(self, incarnation: UUID, reason: str) -> None:
+        """End this incarnation, if it is still that one, and begin the next."""
+        if self.incarnation == incarnation:
+            self._give_up(self._lost, reason)
+
+    def _give_up(self, lost: asyncio.Event, reason: str) -> None:
         log.warning("%s", reason)
         if self.residents is not None:
             self.residents.abandon_all()

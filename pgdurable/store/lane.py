@@ -29,6 +29,8 @@ SESSION: Final[dict[str, str]] = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     "client_min_messages": "warning",
+    # The fence looks at rows after it has waited for a lock: on an older snapshot it would let a zombie pass.
+    "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "5s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "3",
@@ -36,6 +38,11 @@ SESSION: Final[dict[str, str]] = {
 }
 
 CONNECT_TIMEOUT: Final = 10.0
+
+CALL_TIMEOUT = 30.0
+"""Seconds after which a call is given up: the other end of a connection may be gone without a word. Calls
+take milliseconds; one that waits for somebody's lock has that long.
+"""
 
 BROKEN: Final = (
     OSError,
@@ -91,7 +98,7 @@ class Lane:
             if connection is None or connection.is_closed():
                 connection = self._connection = await connect(self._dsn, self._purpose, self._settings)
             try:
-                return await connection.fetch(query, *args)
+                return await connection.fetch(query, *args, timeout=CALL_TIMEOUT)
             except asyncio.CancelledError:
                 self._abandon()
                 raise

@@ -74,6 +74,10 @@ class Client:
         assert isinstance(result, port.Success | port.Failure), f"{id} has no result: {result}"
         return value_of(result)
 
+    async def complete_awakeable(self, id: str, said: port.Success | port.Failure) -> None:
+        """Resolve it, or reject it."""
+        await self.node.gateway.complete_awakeable(id, said)
+
     async def _request(
         self,
         service: str,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE = "PGDURABLE_TEST_LEDGER"
+NOW = time.time  # the machine's, also where a process is given a wrong clock
 
 BEGAN: ContextVar[float] = ContextVar("began", default=0.0)
 """When the attempt began that a line comes from, as far as its handler says so."""
@@ -23,7 +24,7 @@ BEGAN: ContextVar[float] = ContextVar("began", default=0.0)
 
 def note(kind: str, **what: Any) -> None:
     """Append a line. For handlers: the file is the one that the process was started with."""
-    head = {"kind": kind, "pid": os.getpid(), "at": time.time(), "began": BEGAN.get()}
+    head = {"kind": kind, "pid": os.getpid(), "at": NOW(), "began": BEGAN.get()}
     line = json.dumps(head | what) + "\n"
     file = os.open(os.environ[VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
@@ -34,7 +35,7 @@ def note(kind: str, **what: Any) -> None:
 
 def begin(kind: str, **what: Any) -> None:
     """The first line of an attempt."""
-    BEGAN.set(time.time())
+    BEGAN.set(NOW())
     note(kind, **what)
 
 

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -91,6 +92,9 @@ async def child(specification: dict[str, Any]) -> int:
         Notifier.send = lambda self, channel, line: None  # type: ignore[method-assign]
     if specification["heartless"]:
         Heart._renew = lambda self, connection: True  # type: ignore[method-assign]  # pyright: ignore
+    for hook in specification["hooks"]:
+        module, _, function = hook.partition(":")
+        getattr(import_module(module), function)()
     instruments = Instruments()
     instruments.always_replay = specification["always_replay"]
     app, port = specification["app"], specification["port"]

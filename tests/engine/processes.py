@@ -15,6 +15,7 @@ from tests.engine.ledger import VARIABLE
 from tests.engine.watching import until
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +113,8 @@ class Nursery:
         always_replay: bool = False,
         deployment: str | None = "dp_test",
         release: str = "",
+        hooks: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
         ledger: Path,
         settings: dict[str, Any],
     ) -> Process:
@@ -121,6 +124,7 @@ class Nursery:
         ``mute``: it sends no notifications, as if all were lost. ``heartless``: it believes that its lease is
         renewed, and nobody else does. ``always_replay``: every attempt ends at its next await.
         ``deployment``: None is unversioned. ``release`` is for apps that come in several.
+        ``hooks``, each ``module:function``, are called before anything else: they break it on purpose.
         """
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
@@ -132,8 +136,9 @@ class Nursery:
             "heartless": heartless,
             "always_replay": always_replay,
             "deployment": deployment,
+            "hooks": list(hooks),
             "settings": settings,
-            "environment": {VARIABLE: str(ledger), RELEASE: release},
+            "environment": {VARIABLE: str(ledger), RELEASE: release, **(environment or {})},
             "output": str(output),
         }
         assert self._parent.stdin is not None

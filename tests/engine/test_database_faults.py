@@ -8,9 +8,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+import httpx
 import pytest
 
 from tests.engine.programs import Programs, check, seeded
+from tests.engine.proxy import Proxy, port_of, through
 from tests.engine.watching import until
 
 if TYPE_CHECKING:
@@ -94,3 +96,21 @@ async def test_a_worker_that_lost_its_presence_is_not_taken_for_dead(engine: Eng
         await until(partial(has_another_heart, engine, heart), 2, "a new connection for the heart")
     assert engine.database.rows("select id from worker") == [incarnation]
     assert "starting over" not in worker.log
+
+
+@pytest.mark.slow
+async def test_a_worker_never_hears_what_its_submission_has_started(engine: Engine) -> None:
+    """The answer to a submission is lost, and it had been given the new invocation to run."""
+    with Proxy(port_of(engine.dsn)) as proxy:
+        link = proxy.link()
+        process = await engine.begin("basic.py", ingress=True, dsn=through(engine.dsn, link)).ready()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=10) as http:
+            # With a key: those without begin before they are accepted.
+            for name in ("before", "after"):
+                once = {"idempotency-key": name}
+                answer = await http.post("/Greeter/greet", json=name, headers=once)
+                assert answer.json() == f"Hello {name}"
+                link.lose_answer("submit")
+        assert "what a submission has started here is unknown" in process.log
+        process.kill()
+    engine.database.sound()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -17,9 +17,7 @@ from tests.fuzz.model import Model
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
-    from typing import Any
 
-    from tests.engine.clients import Client
     from tests.engine.database import Database
     from tests.fuzz.author import Author
     from tests.fuzz.language import Task
@@ -48,6 +46,16 @@ STATE = """
 UNPLANNED = "select invocation_id(id), detail from event where detail::json ->> 'error_message' <> %s"
 
 
+class Sender(Protocol):
+    """Whoever programs are begun through."""
+
+    async def send(
+        self, service: str, handler: str, argument: Any = None, *, key: str | None = None
+    ) -> str: ...
+
+    async def complete_awakeable(self, id: str, said: Success | Failure) -> None: ...
+
+
 RECENT = 8
 """Of those begun last some are still under way."""
 
@@ -59,7 +67,7 @@ class Trial:
 
     def __init__(
         self,
-        client: Client,
+        client: Sender,
         database: Database,
         author: Author,
         luck: Random,
@@ -82,13 +90,18 @@ class Trial:
         self._ids: dict[str, str] = {}
         self._answered = 0
 
-    async def begin(self) -> None:
-        """One program more."""
+    async def begin(self) -> str:
+        """One program more: the id of its invocation."""
         task = self.author.task(f"{self.name}{len(self.tasks)}")
         self.tasks.append(task)
         service, _, key = task.place.partition("/")
         key = task.path if service == "Flow" else key
-        self._ids[task.path] = await self.client.send(service, "run", task, key=key or None)
+        id = self._ids[task.path] = await self.client.send(service, "run", task, key=key or None)
+        return id
+
+    def id_of(self, path: str) -> str:
+        """Of the invocation that runs a program of this path."""
+        return self._ids[path]
 
     def interfere(self) -> None:
         """Cancel one of them, or kill it, wherever it is."""
@@ -111,7 +124,7 @@ class Trial:
                     if rejected
                     else Success(msgspec.json.encode(f"resolved {name}"))
                 )
-                await self.client.node.gateway.complete_awakeable(id, said)
+                await self.client.complete_awakeable(id, said)
             elif rejected:
                 self.database.value("select pgdurable.reject_awakeable(%s, %s, 418)", id, f"rejected {name}")
             else:

@@ -13,6 +13,7 @@ import pytest
 from pgdurable.store import lane as lane_module
 from pgdurable.store.errors import OutcomeUnknown, Refused, Unavailable
 from pgdurable.store.lane import SESSION, Lane
+from tests.engine.proxy import Proxy, port_of, through
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,6 +48,30 @@ async def test_it_has_the_settings_of_the_engine(lane: Lane) -> None:
         "tcp_keepalives_interval": "3s",
         "tcp_keepalives_count": "3",
     }
+
+
+async def test_it_does_not_take_over_the_isolation_of_the_database(lane: Lane, dsn: str) -> None:
+    """On an older snapshot a zombie would find its worker alive after the lock that says it is not."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(
+            f"alter database {name} set default_transaction_isolation = 'repeatable read'".encode()
+        )
+    assert (await lane.row("show transaction_isolation"))[0] == "read committed"
+
+
+async def test_an_end_that_says_nothing_is_given_up(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a firewall has forgotten the connection. The next call has another one."""
+    monkeypatch.setattr(lane_module, "CALL_TIMEOUT", 0.3)
+    with Proxy(port_of(dsn)) as proxy:
+        link = proxy.link()
+        lane = Lane(through(dsn, link), "test")
+        before = await pid_of(lane)
+        link.silence()
+        with pytest.raises(OutcomeUnknown):
+            await pid_of(lane)
+        assert await pid_of(lane) != before
+        await lane.close()
 
 
 async def test_it_keeps_its_connection(lane: Lane) -> None:

@@ -63,6 +63,7 @@ class Story:
         self.hinted: list[HintRow] = []
         self.delayed: list[float] = []
         self.births: dict[UUID, Birth] = {}
+        self.lost: list[UUID] = []
         self.intake = Intake(
             self.lane.as_lane(),
             Turn(asyncio.Lock()),
@@ -72,6 +73,7 @@ class Story:
             self.hinted.extend,
             self.delayed.append,
             lambda row: self.births.pop(row.id, None),
+            self.lost.append,
         )
         self.running = asyncio.ensure_future(self.intake.run())
 
@@ -139,8 +141,9 @@ async def test_passing_troubles_are_not_the_clients(stories: list[Story], error:
     answers = await story.submit(submission(1))
     assert answers == [AdmissionRow(UUID(int=1), False, None, None)]
     assert story.sizes == [1, 1, 1]
-    # What a lost call may have started is claimed; the retry must not start it a second time.
+    # What a lost call may have started is with a worker that does not know of it, and has to start over.
     assert story.workers == [WORKER, None, None]
+    assert story.lost == ([WORKER] if error is OutcomeUnknown else [])
 
 
 async def test_a_worker_that_was_fenced_submits_for_others(stories: list[Story]) -> None:
