@@ -18,6 +18,18 @@ declare
     v_ids      uuid[];
     v_hints    pgdurable_engine.hint[];
 begin
+    -- Keys before timers: of two that fire at once, one with a later timer of a key must not come first.
+    perform pgdurable_engine.lock_keys(array(
+        select pgdurable_engine.key_lock(i.service, i.key)
+        from (
+            select t.id, t.type from pgdurable_engine.timer t
+            where t.fire_at <= v_now
+            order by t.fire_at, t.id, t.index
+            limit p_limit
+        ) t
+        join pgdurable_engine.invocation i on i.id = any (array[t.id])
+        where t.type = 'start' and i.handler_type = 'exclusive'
+    ));
     with due as materialized (
         select t.fire_at, t.id, t.index
         from pgdurable_engine.timer t
@@ -34,6 +46,7 @@ begin
     fired := coalesce(cardinality(v_due), 0);
 
     if fired > 0 then
+        -- Where others had some of the first, later ones came in their place.
         perform pgdurable_engine.lock_keys(array(
             select pgdurable_engine.key_lock(i.service, i.key)
             from unnest(v_due) t join pgdurable_engine.invocation i on i.id = any (array[t.id])

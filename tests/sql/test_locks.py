@@ -472,6 +472,37 @@ def test_timers_are_fired_once(dsn: str, observer: psycopg.Connection, first: St
     assert all(len(first.notifications(attempt.id)) == 1 for attempt in attempts)
 
 
+def test_two_that_fire_at_once_keep_the_order_of_a_key(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """The one with the earlier timer waits for another key meanwhile."""
+    low, high = sorted("ab", key=lambda key: first.call("key_lock", p_service="Counter", p_key=key))
+    elsewhere, early, late = (
+        exclusive(low, delay="1 s"),
+        exclusive(high, delay="1 s"),
+        exclusive(high, delay="2 s"),
+    )
+    first.submit(elsewhere, early, late)
+    commit(first)
+    first.submit(exclusive(low))
+
+    def fire(after: float) -> Callable[[Story], Row]:
+        def act(story: Story) -> Row:
+            story.sleep(after)
+            return story.fire()
+
+        return act
+
+    one = Other(dsn, first.me, fire(1))
+    assert one.blocked(observer)
+    two = Other(dsn, first.me, fire(2))
+    two.blocked(observer)
+    commit(first)
+    one.finished()
+    two.finished()
+    assert first.statuses(early, late) == ["ready", "pending"]
+
+
 # --- the key, and what is not begun yet
 
 
