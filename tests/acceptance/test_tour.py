@@ -406,7 +406,7 @@ def test_ctrl_c_stops_everything_and_loses_nothing(stopped: Theatre) -> None:
 
     assert stopped.dev.interrupt() in (0, 130)
 
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 25
     assert not stopped.dev.group_lives()
     assert stopped.dev.postmaster() is None
     for port in (stopped.dev.ports.ingress, stopped.dev.ports.admin, stopped.dev.ports.postgres):
@@ -426,7 +426,7 @@ def test_ctrl_c_while_idle_takes_no_time(own: Theatre) -> None:
 
     assert own.dev.interrupt() in (0, 130)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert own.dev.postmaster() is None
     assert not own.dev.group_lives()
 

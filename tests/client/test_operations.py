@@ -28,7 +28,7 @@ def fresh() -> str:
 
 async def shown(client: Client, key: str, name: str) -> Any:
     """A value of the state of a counter, once there is one."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (value := await client.state(app.counter, key).get(name)) is None:  # noqa: ASYNC110 (elsewhere)
             await asyncio.sleep(0.01)
     return value

@@ -90,7 +90,7 @@ class Client:
         info = self.node.gateway.find_handler(service, handler)
         if info is None:
             info = await until(
-                lambda: self.node.gateway.find_handler(service, handler), 15, f"{service}/{handler} is known"
+                lambda: self.node.gateway.find_handler(service, handler), 60, f"{service}/{handler} is known"
             )
         assert info is not None
         return port.Request(

@@ -114,7 +114,7 @@ class Database:
             )
         ]
 
-    async def reaches(self, id: str, *statuses: str, within: float = 10) -> str:
+    async def reaches(self, id: str, *statuses: str, within: float = 60) -> str:
         """Wait for a status."""
 
         def look() -> str | None:

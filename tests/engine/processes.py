@@ -62,10 +62,10 @@ class Process:
             assert self.exit_code is None, f"it ended:\n{self.log}"
             return self._output.exists() and "ready" in self.log
 
-        await until(look, 20, lambda: f"a process that is ready, but:\n{self.log}")
+        await until(look, 60, lambda: f"a process that is ready, but:\n{self.log}")
         return self
 
-    async def ended(self, within: float = 10) -> int:
+    async def ended(self, within: float = 60) -> int:
         """Its exit code, once it has one."""
         await until(lambda: self.exit_code is not None, within, lambda: f"an end of\n{self.log[-5000:]}")
         assert self.exit_code is not None

@@ -70,8 +70,8 @@ def nothing_is_accepted(dsn: str) -> Generator[None]:
 async def test_it_is_answered_when_it_is_committed_as_a_whole(engine: Engine, here: Here) -> None:
     with nothing_is_accepted(engine.dsn):
         answer = asyncio.create_task(here.client.call("Here", "echo", "hello"))
-        await until(lambda: here.begun, 10, "the handler ran")
-        await until(lambda: engine.database.blocked("apply"), 10, "its commit waits")
+        await until(lambda: here.begun, 60, "the handler ran")
+        await until(lambda: engine.database.blocked("apply"), 60, "its commit waits")
         assert not answer.done()
     assert await answer == "hello"
     assert here.begun == ["hello"]
@@ -83,8 +83,8 @@ async def test_it_is_answered_when_it_is_committed_as_a_whole(engine: Engine, he
 async def test_a_step_is_not_executed_before_its_invocation_is_accepted(engine: Engine, here: Here) -> None:
     with nothing_is_accepted(engine.dsn):
         answer = asyncio.create_task(here.client.call("Here", "step", "hello"))
-        await until(lambda: here.begun, 10, "the handler ran")
-        await until(lambda: engine.database.blocked("apply"), 10, "its commit waits")
+        await until(lambda: here.begun, 60, "the handler ran")
+        await until(lambda: engine.database.blocked("apply"), 60, "its commit waits")
         assert here.stepped == []
     assert await answer == "hello"
     assert here.stepped == ["hello"]
@@ -93,21 +93,21 @@ async def test_a_step_is_not_executed_before_its_invocation_is_accepted(engine: 
 async def test_when_its_commit_is_unknown_it_is_submitted_again(engine: Engine, here: Here) -> None:
     with nothing_is_accepted(engine.dsn):
         answer = asyncio.create_task(here.client.call("Here", "echo", "hello"))
-        pid = await until(lambda: engine.database.blocked("apply"), 10, "its commit waits")
+        pid = await until(lambda: engine.database.blocked("apply"), 60, "its commit waits")
         engine.database.terminate(pid)
-        await until(lambda: engine.database.blocked("submit"), 10, "it is submitted like any other")
+        await until(lambda: engine.database.blocked("submit"), 60, "it is submitted like any other")
         assert not answer.done()
     assert await answer == "hello"
     assert engine.database.value("select count(*) from invocation") == 2, "the first call's, too"
-    await engine.database.finishes(10)
+    await engine.database.finishes(60)
     engine.database.sound()
 
 
 async def test_a_send_is_accepted_when_it_is_committed(engine: Engine, here: Here) -> None:
     with nothing_is_accepted(engine.dsn):
         sent = asyncio.create_task(here.client.send("Here", "echo", "hello"))
-        await until(lambda: here.begun, 10, "the handler ran")
-        await until(lambda: engine.database.blocked("apply"), 10, "its commit waits")
+        await until(lambda: here.begun, 60, "the handler ran")
+        await until(lambda: engine.database.blocked("apply"), 60, "its commit waits")
         assert not sent.done()
     assert engine.database.status(await sent) == "completed"
 
@@ -117,8 +117,8 @@ async def test_what_was_not_accepted_when_its_process_died_never_was(engine: Eng
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}") as http:
         with nothing_is_accepted(engine.dsn):
             answer = asyncio.create_task(http.post("/Greeter/greet", json="Ada", timeout=60))
-            await until(lambda: engine.ledger.count("greet"), 10, "the handler ran")
-            pid = await until(lambda: engine.database.blocked("apply"), 10, "its commit waits")
+            await until(lambda: engine.ledger.count("greet"), 60, "the handler ran")
+            pid = await until(lambda: engine.database.blocked("apply"), 60, "its commit waits")
             process.kill()
             await process.ended()
             engine.database.terminate(pid)  # PostgreSQL does not notice while it waits for a lock

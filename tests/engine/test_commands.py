@@ -35,7 +35,7 @@ async def test_a_worker_and_an_ingress_by_command(engine: Engine) -> None:
         ]
         for command in commands:
             stack.callback(command.kill)
-        async with httpx.AsyncClient(timeout=20) as http:
+        async with httpx.AsyncClient(timeout=60) as http:
 
             def known() -> bool:
                 assert [command.poll() for command in commands] == [None, None]
@@ -43,7 +43,7 @@ async def test_a_worker_and_an_ingress_by_command(engine: Engine) -> None:
                     port
                 )
 
-            await until(known, 20, "both serve")
+            await until(known, 60, "both serve")
             # The ingress hears of the worker's services a moment after they are in the database.
             answer = await http.post(f"http://127.0.0.1:{port}/Greeter/greet", json="Mary")
             while answer.status_code == 404:

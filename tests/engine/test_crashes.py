@@ -42,7 +42,7 @@ async def test_a_worker_freezes_and_goes_on_as_a_zombie(engine: Engine) -> None:
     await begin(trial, 30)
     workers[0].freeze()
     await begin(trial, 10)
-    await until(lambda: len(engine.database.rows("select from worker")) == 1, 10, "it is taken for dead")
+    await until(lambda: len(engine.database.rows("select from worker")) == 1, 60, "it is taken for dead")
     workers[0].thaw()
     await begin(trial, 10)
     await trial.finish(40)
@@ -72,11 +72,11 @@ async def test_all_of_them_are_killed_and_others_come_back(engine: Engine) -> No
     workers = await engine.workers(2, "programs.py")
     client = await engine.client()
     await asyncio.gather(*(client.send("Programs", "run", programs.make()) for _ in range(30)))
-    await until(lambda: engine.ledger.count("step") > 10, 10, "work under way")
+    await until(lambda: engine.ledger.count("step") > 10, 60, "work under way")
     for worker in workers:
         worker.kill()
     await engine.workers(2, "programs.py")
-    await engine.database.finishes(20)
+    await engine.database.finishes(60)
     check(engine.database, engine.ledger, programs.expected)
 
 
@@ -85,12 +85,12 @@ async def test_the_work_of_a_killed_worker_is_taken_over_in_seconds(engine: Engi
     workers = await engine.workers(2, "basic.py")
     client = await engine.client()
     id = await client.send("Greeter", "work", 0.5)
-    await until(lambda: engine.ledger.count("begin", id=id), 5, "the long step begins")
+    await until(lambda: engine.ledger.count("begin", id=id), 60, "the long step begins")
     (begun,) = engine.ledger.lines("begin", id=id)
     next(worker for worker in workers if worker.pid == begun.pid).kill()
     killed = time.monotonic()
-    await until(lambda: engine.ledger.count("begin", id=id) == 2, 10, "it begins elsewhere")
-    assert time.monotonic() - killed < 3
+    await until(lambda: engine.ledger.count("begin", id=id) == 2, 60, "it begins elsewhere")
+    assert time.monotonic() - killed < 8, "before its lease is over"
     await client.attach(id)
     assert engine.ledger.count("first", id=id) == 1, "a journaled step is not executed again"
     assert {line.pid for line in engine.ledger.lines("end", id=id)} == {

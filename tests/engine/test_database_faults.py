@@ -29,16 +29,16 @@ async def test_postgresql_is_restarted_under_load(
     workers = await engine.workers(2, "programs.py")
     client = await engine.client()
     answers = [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(40)]
-    await until(lambda: engine.ledger.count("step") > 20, 10, "work under way")
+    await until(lambda: engine.ledger.count("step") > 20, 60, "work under way")
     await asyncio.to_thread(own_server.stop, how)
     # What is submitted meanwhile is admitted afterwards.
     answers += [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(10)]
     await asyncio.to_thread(own_server.start)
     back = time.monotonic()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await asyncio.gather(*answers)
-    await engine.database.finishes(10)
-    assert time.monotonic() - back < 8, "soon after PostgreSQL is back"
+    await engine.database.finishes(60)
+    assert time.monotonic() - back < 20, "soon after PostgreSQL is back"
     check(engine.database, engine.ledger, programs.expected)
     assert [worker.exit_code for worker in workers] == [None, None]
 
@@ -53,9 +53,9 @@ async def test_workers_that_start_without_postgresql_wait_for_it(
     client = await engine.client()
     assert await client.call("Greeter", "greet", "before") == "Hello before"
     await asyncio.to_thread(own_server.stop, "immediate")
-    await until(lambda: "cannot connect" in worker.log or "starting over" in worker.log, 10, "it noticed")
+    await until(lambda: "cannot connect" in worker.log or "starting over" in worker.log, 60, "it noticed")
     await asyncio.to_thread(own_server.start)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await client.call("Greeter", "greet", "after") == "Hello after"
     assert worker.exit_code is None
 
@@ -73,9 +73,9 @@ async def test_connections_are_terminated_at_random(engine: Engine) -> None:
         engine.database.terminate(pid)
         if randomness.random() < 0.5:
             answers.append(asyncio.create_task(client.call("Programs", "run", programs.make())))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(*answers)
-    await engine.database.finishes(10)
+    await engine.database.finishes(60)
     check(engine.database, engine.ledger, programs.expected)
 
 
@@ -88,12 +88,12 @@ async def test_a_worker_that_lost_its_presence_is_not_taken_for_dead(engine: Eng
     worker = await engine.worker("basic.py")
     await engine.client()  # it looks for dead workers, too
     incarnation, *_ = await until(
-        partial(engine.database.rows, "select id from worker"), 5, "the worker has joined"
+        partial(engine.database.rows, "select id from worker"), 60, "the worker has joined"
     )
     for _ in range(3):
         (heart,) = [pid for pid, name, *_ in engine.database.backends() if name == "pgdurable heart"]
         engine.database.terminate(heart)
-        await until(partial(has_another_heart, engine, heart), 2, "a new connection for the heart")
+        await until(partial(has_another_heart, engine, heart), 60, "a new connection for the heart")
     assert engine.database.rows("select id from worker") == [incarnation]
     assert "starting over" not in worker.log
 

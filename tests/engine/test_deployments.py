@@ -30,7 +30,7 @@ async def begun(engine: Engine, client: Client, handler: str) -> str:
 
 async def waiting(engine: Engine, id: str) -> str:
     """What it waits for, the last time it said so."""
-    lines = await until(lambda: engine.ledger.lines("waits", id=id), 10, f"{id} waits")
+    lines = await until(lambda: engine.ledger.lines("waits", id=id), 60, f"{id} waits")
     return str(lines[-1]["awakeable"])
 
 
@@ -38,7 +38,7 @@ async def resolved(engine: Engine, client: Client, id: str) -> Any:
     """Its result, once it has what it waits for."""
     name = await waiting(engine, id)
     assert engine.database.value("select pgdurable.resolve_awakeable(%s, 'true')", name) == "accepted"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await client.attach(id)
 
 
@@ -49,7 +49,7 @@ async def stuck(engine: Engine, id: str, deployment: str) -> None:
         query = "select waits_for_deployment from sys_invocation where uuid = invocation_uuid(%s)"
         return bool(engine.database.value(query, id) == deployment)
 
-    await until(missing, 10, lambda: f"{id} waits for {deployment}; it is {engine.database.status(id)}")
+    await until(missing, 60, lambda: f"{id} waits for {deployment}; it is {engine.database.status(id)}")
 
 
 def resume(engine: Engine, id: str, deployment: str) -> str:
@@ -109,7 +109,7 @@ async def test_code_that_does_not_fit_says_so_and_the_old_code_still_can(engine:
     old.kill()
     await stuck(engine, id, "dp_old")
     assert resume(engine, id, "dp_new") == "accepted"
-    _, said = await until(lambda: engine.database.failure(id), 10, "an attempt that fails")
+    _, said = await until(lambda: engine.database.failure(id), 60, "an attempt that fails")
     assert "as in old" in said
     assert "as in new" in said
     assert engine.database.control("pause", id) == "accepted"
@@ -141,7 +141,7 @@ async def test_each_invocation_is_the_work_of_one_release_whatever_happens(engin
             before.kill()
             await released(engine, list(begun)[-2])
         before = worker
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         walks = {release: [await client.attach(id) for id in ids] for release, ids in begun.items()}
     assert walks == {release: [[release] * 8] * 30 for release in begun}
     engine.database.sound()

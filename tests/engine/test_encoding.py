@@ -82,7 +82,7 @@ async def test_clients_may_do_it_themselves(engine: Engine) -> None:
 
 
 def client_of(process: Process) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=30)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=60)
 
 
 async def asked(engine: Engine) -> str:
@@ -92,6 +92,6 @@ async def asked(engine: Engine) -> str:
         found = engine.database.rows("select name from journal where name like 'sign_1%'")
         return found[0][0] if found else None
 
-    found = await until(name, 15, "the handler asks")
+    found = await until(name, 60, "the handler asks")
     assert found is not None
     return found

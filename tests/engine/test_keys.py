@@ -50,7 +50,7 @@ async def test_one_at_a_time_and_first_come_first_served(engine: Engine, handler
         ]
 
     await asyncio.gather(*(fill(number, key) for number, key in enumerate(KEYS)))
-    await engine.database.finishes(20)
+    await engine.database.finishes(60)
 
     lines = by_key(engine.ledger.lines())
     assert {key: overlaps(lines[key]) for key in KEYS} == {key: [] for key in KEYS}
@@ -78,9 +78,9 @@ async def test_shared_handlers_do_not_wait(engine: Engine) -> None:
     client = await engine.client()
     assert await client.call("Counter", "add", 5, key="k") == 5
     holding = await client.send("Counter", "hold", 30, key="k")
-    await until(lambda: engine.ledger.count("begin", id=holding), 5, "the key is held")
+    await until(lambda: engine.ledger.count("begin", id=holding), 60, "the key is held")
     waiting = await client.send("Counter", "add", 1, key="k")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await client.call("Counter", "get", key="k") == 5
     assert engine.database.status(waiting) == "pending"
 
@@ -89,5 +89,5 @@ async def test_other_keys_do_not_wait(engine: Engine) -> None:
     await engine.worker("basic.py")
     client = await engine.client()
     await client.send("Counter", "hold", 30, key="k")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await client.call("Counter", "add", 1, key="other") == 1

@@ -24,7 +24,7 @@ async def test_one_poisons_nobody_else(engine: Engine, which: str) -> None:
     handler, argument = POISON[which]
     worker = await engine.worker("failing.py")
     client = await engine.client()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         poisoned, *others = await asyncio.gather(
             client.send("Poison", handler, argument, key="bad"),
             *(client.call("Poison", "put", "good", key=f"good-{number}") for number in range(20)),
@@ -41,7 +41,7 @@ async def test_one_poisons_nobody_else(engine: Engine, which: str) -> None:
     # Nothing of the refused attempts is left, and what is there can go on once the code is mended.
     assert [type_ for type_, *_ in engine.database.journal(poisoned)] == ["Input"]
     assert engine.database.control("kill", poisoned) == "done"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await client.call("Poison", "echo", "free", key="bad") == "free"
 
 
@@ -59,7 +59,7 @@ async def test_a_failure_with_a_zero_in_its_message_is_still_a_failure(engine: E
     """It is JSON in a bytea, where a zero is nothing special."""
     await engine.worker("failing.py")
     client = await engine.client()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(Failed) as caught:
             await client.call("Poison", "end", "a\0b", key="k")
     assert caught.value.message == "a\0b"
@@ -70,7 +70,7 @@ async def test_a_request_that_cannot_be_stored_is_refused_alone(engine: Engine) 
 
     await engine.worker("failing.py")
     client = await engine.client()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         results = await asyncio.gather(
             *(
                 client.call("Poison", "echo", "fine", key="a\0b" if number == 3 else str(number))

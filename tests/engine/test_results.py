@@ -26,10 +26,10 @@ async def test_a_result_is_announced_not_found_by_polling(engine: Engine) -> Non
     client = await engine.client(**slow)
     await client.call("Greeter", "greet", "nobody")  # both listen by now
     began = time.monotonic()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for number in range(10):
             assert await client.call("Greeter", "greet", str(number)) == f"Hello {number}"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.slow
@@ -40,7 +40,7 @@ async def test_without_notifications_polling_finds_everything(engine: Engine) ->
     client = await engine.client(**quick)
     client.node._notifier.send = lambda channel, line: None  # type: ignore[method-assign]  # pyright: ignore
     parts = [{"handler": "greet", "argument": '"Mary"'}, {"handler": "add", "argument": "2", "key": "k"}]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         results = await asyncio.gather(*(client.call("Greeter", "delegate", parts) for _ in range(5)))
     assert sorted(results) == [['"Hello Mary"', str(count)] for count in (10, 2, 4, 6, 8)]
 
@@ -53,7 +53,7 @@ async def test_concurrent_duplicates_are_one_execution(engine: Engine) -> None:
         await process.ready()
     ports = [process.port for process in (*workers, alone)]
 
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=60) as http:
 
         async def post(number: int) -> tuple[int, Any]:
             answer = await http.post(
@@ -76,7 +76,7 @@ async def test_concurrent_duplicates_are_one_execution(engine: Engine) -> None:
 async def test_duplicates_with_other_inputs_get_the_answer_to_the_first(engine: Engine) -> None:
     """Also when all of them are admitted in one batch by the very process that runs them."""
     worker = await engine.begin("basic.py", ingress=True).ready()
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         answers = await asyncio.gather(
             *(
                 http.post(
@@ -103,7 +103,7 @@ async def test_a_client_that_gives_up_does_not_take_the_invocation_back(engine: 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await client.call("Greeter", "pause", 0.5)
-    await engine.database.finishes(10)
+    await engine.database.finishes(60)
     assert engine.database.unsuccessful() == []
 
 
@@ -111,7 +111,7 @@ async def test_attaching_from_several_processes_at_once(engine: Engine) -> None:
     await engine.worker("basic.py")
     clients = [await engine.client() for _ in range(3)]
     id = await clients[0].send("Greeter", "pause", 0.3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         results = await asyncio.gather(*(client.attach(id) for client in clients for _ in range(3)))
     assert results == ["awake"] * 9
     assert await clients[2].attach(id) == "awake"

@@ -37,7 +37,7 @@ async def test_what_is_not_preloaded_is_read_when_it_is_asked_for(
 ) -> None:
     await engine.worker("stateful.py")
     client = await engine.client()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await client.call("Library", "fill", BOOKS, key="k")
         assert await client.call("Library", handler, 7, key="k") == ["Alexandria", None, 7, BOOKS + 1]
     assert reads(engine, handler) == read
@@ -47,12 +47,12 @@ async def test_what_is_not_preloaded_is_read_when_it_is_asked_for(
 async def test_a_replay_sees_the_state_of_the_first_run(engine: Engine) -> None:
     await engine.worker("stateful.py", inactivity_timeout=0.0)
     client = await engine.client()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await client.call("Library", "fill", 3, key="k")
         reader = await client.send("Library", "reread", key="k")
         await engine.database.reaches(reader, "suspended")
         assert await client.call("Library", "burn", key="k") == ["ashes", None, ["title"]]
-        waits = await until(lambda: engine.ledger.lines("waits"), 5, "it waits")
+        waits = await until(lambda: engine.ledger.lines("waits"), 60, "it waits")
         engine.database.value("select pgdurable.resolve_awakeable(%s, '1')", waits[0]["id"])
         assert await client.attach(reader) == ["Alexandria", 1]
     assert reads(engine, "reread") == ["GetEagerState", "GetLazyState"]
@@ -63,7 +63,7 @@ async def test_a_replay_sees_the_state_of_the_first_run(engine: Engine) -> None:
 async def test_a_read_survives_a_lost_connection(engine: Engine) -> None:
     await engine.worker("stateful.py")
     client = await engine.client()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await client.call("Library", "fill", 3, key="k")
         for _ in range(5):
             expected = ["Alexandria", None, 1, 4]

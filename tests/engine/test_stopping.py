@@ -20,7 +20,7 @@ async def test_what_runs_is_finished_before_a_worker_goes(engine: Engine) -> Non
     worker = await engine.worker("basic.py")
     client = await engine.client()
     id = await client.send("Greeter", "work", 0.5)
-    await until(lambda: engine.ledger.count("begin", id=id), 5, "the long step begins")
+    await until(lambda: engine.ledger.count("begin", id=id), 60, "the long step begins")
     worker.terminate()
     assert await worker.ended() == 0
     assert engine.database.status(id) == "completed"
@@ -38,7 +38,7 @@ async def test_who_waits_is_suspended_and_goes_on_elsewhere(engine: Engine) -> N
     assert await worker.ended(within=3) == 0
     assert engine.database.status(id) == "suspended"
     await engine.worker("basic.py")
-    assert await asyncio.wait_for(client.attach(id), 5) == "awake"
+    assert await asyncio.wait_for(client.attach(id), 60) == "awake"
     assert engine.database.failed_attempts() == []
 
 
@@ -47,13 +47,13 @@ async def test_what_takes_too_long_is_given_back_at_once(engine: Engine) -> None
     worker = await engine.worker("basic.py", drain=0.3)
     client = await engine.client()
     id = await client.send("Greeter", "work", 60)
-    await until(lambda: engine.ledger.count("begin", id=id), 5, "the long step begins")
+    await until(lambda: engine.ledger.count("begin", id=id), 60, "the long step begins")
     other = await engine.worker("basic.py")
     worker.terminate()
-    assert await worker.ended(within=5) == 0
+    assert await worker.ended() == 0
     gone = time.monotonic()
-    await until(lambda: engine.ledger.count("begin", id=id) == 2, 5, "it begins elsewhere")
-    assert time.monotonic() - gone < 1
+    await until(lambda: engine.ledger.count("begin", id=id) == 2, 60, "it begins elsewhere")
+    assert time.monotonic() - gone < 8, "before its lease is over"
     assert {line.pid for line in engine.ledger.lines("begin", id=id)} == {worker.pid, other.pid}
     assert engine.ledger.count("first", id=id) == 1
     assert engine.database.failed_attempts() == []
@@ -70,9 +70,9 @@ async def test_workers_are_replaced_one_by_one_under_load(engine: Engine) -> Non
         answers += [asyncio.create_task(client.call("Programs", "run", programs.make())) for _ in range(10)]
         worker.terminate()
         assert await worker.ended() == 0
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await asyncio.gather(*answers)
-    await engine.database.finishes(10)
+    await engine.database.finishes(60)
     check(engine.database, engine.ledger, programs.expected)
 
 
@@ -81,5 +81,5 @@ async def test_a_stop_of_an_idle_process_is_quick(engine: Engine) -> None:
     began = time.monotonic()
     worker.terminate()
     assert await worker.ended() == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5, "sooner than what runs is given to end"
     assert engine.database.backends() == []

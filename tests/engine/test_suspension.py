@@ -21,9 +21,9 @@ async def test_every_wait_is_a_suspension(engine: Engine, turn: int) -> None:
     await engine.workers(2, "programs.py", inactivity_timeout=0.0)
     client = await engine.client()
     made = [programs.make() for _ in range(40)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         results = await asyncio.gather(*(client.call("Programs", "run", program) for program in made))
-    await engine.database.finishes(10)
+    await engine.database.finishes(60)
     check(engine.database, engine.ledger, programs.expected)
     assert [len(result) for result in results] == [len(program) for program in made]
     assert engine.ledger.count("attempt") > len(made) * 2, "most of them were suspended"
@@ -50,7 +50,7 @@ async def test_a_worker_without_room_puts_away_who_waits(engine: Engine) -> None
     await engine.worker("basic.py", resident=4)
     client = await engine.client()
     parts = [{"handler": "greet", "argument": '"Mary"'}] * 2
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         results = await asyncio.gather(*(client.call("Greeter", "delegate", parts) for _ in range(12)))
     assert results == [['"Hello Mary"'] * 2] * 12
     engine.database.sound()

@@ -48,7 +48,7 @@ class Served:
 
     def __init__(self, dsn: str, url: str) -> None:
         self._dsn = dsn
-        self._http = httpx.AsyncClient(base_url=url, timeout=30)
+        self._http = httpx.AsyncClient(base_url=url, timeout=60)
 
     async def call(self, path: str, argument: Any = None, **headers: str) -> Any:
         """The result of a handler. Raises :exc:`Refused`."""
@@ -127,7 +127,7 @@ async def serve(
             stack.push_async_callback(node.stop)
             served = Served(database, f"http://{address.host}:{address.port}")
             stack.push_async_callback(served.close)
-            await until(lambda: node.gateway.ready, 15, "the app is served")
+            await until(lambda: node.gateway.ready, 60, "the app is served")
             return served
 
         yield start

@@ -45,7 +45,7 @@ async def bell(order: str) -> str:
     def find() -> re.Match[str] | None:
         return re.search(rf"^{order}: .* ring (\S+)$", "\n".join(slips()), re.MULTILINE)
 
-    return (await until(find, 15, f"a slip for {order}"))[1]
+    return (await until(find, 60, f"a slip for {order}"))[1]
 
 
 async def test_an_order_is_paid_cooked_and_delivered(served: Served) -> None:

@@ -95,7 +95,7 @@ async def test_a_declined_card_gives_back_what_was_reserved(served: Served) -> N
 
 async def test_a_cancelled_order_is_undone(served: Served) -> None:
     id = await served.send("Checkout/buy", order(3, gift=True))
-    await until(booked, 15, "the charge")
+    await until(booked, 60, "the charge")
 
     await served.cancel(id)
 

@@ -66,7 +66,7 @@ async def test_systems_that_were_not_reached_are_left_alone(served: Served) -> N
 async def test_a_system_that_is_down_is_waited_for(served: Served) -> None:
     break_down("wiki")
     first = await served.send("Employee/ann/setRole", "engineer")
-    await until(lambda: log("directory"), 15, "the directory is changed")
+    await until(lambda: log("directory"), 60, "the directory is changed")
     second = await served.send("Employee/ann/setRole", "manager")
     assert await served.call("Employee/ann/role") == "nobody"
 

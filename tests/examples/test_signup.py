@@ -28,7 +28,7 @@ def mails() -> list[str]:
 
 
 async def token() -> str:
-    first = (await until(mails, 15, "a mail"))[0]
+    first = (await until(mails, 60, "a mail"))[0]
     return first.rpartition(" ")[2]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -20,8 +21,12 @@ from pgdurable import (
     WorkflowContext,
     WorkflowSharedContext,
 )
+from pgdurable.testing import Harness
+from pgdurable.testing.clock import Clock
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.testing.conftest import Serve, ServeOnPostgres
 
 DAY = timedelta(days=1)
@@ -113,6 +118,42 @@ async def test_back_off_passes_like_any_other_time(serve: Serve) -> None:
         await env.advance(timedelta(hours=6))
         assert await handle.attach() == "at last"
         assert [failure.retried for failure in env.failures] == [True, True, True]
+
+
+async def test_what_begins_until_the_clock_is_held_has_its_timers_set_before_time_moves(
+    serve_on_postgres: ServeOnPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real time goes on until then: here a handler begins in that moment, and takes its time."""
+    service = Service("Sleepers")
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    woken: list[float] = []
+
+    @service.handler()
+    async def nap(ctx: Context) -> None:
+        begun.set()
+        await go_on.wait()
+        await ctx.sleep(timedelta(hours=1))
+        woken.append(await ctx.time())
+
+    hold, settle = Clock.hold, Harness.settle
+
+    async def hold_late(clock: Clock, at: datetime | None = None) -> datetime:
+        if not begun.is_set():
+            await env.client.service_send(nap, None)
+            await begun.wait()
+        return await hold(clock, at)
+
+    async def settle_once_begun(env: Harness) -> None:
+        if begun.is_set():
+            go_on.set()
+        await settle(env)
+
+    monkeypatch.setattr(Clock, "hold", hold_late)
+    monkeypatch.setattr(Harness, "settle", settle_once_begun)
+    async with serve_on_postgres(service) as env:
+        began = env.now.timestamp()
+        await env.advance(DAY)
+        assert woken == [pytest.approx(began + 3600, abs=60)]
 
 
 async def test_handlers_and_the_database_see_the_same_moved_time(serve_on_postgres: ServeOnPostgres) -> None:
