@@ -27,10 +27,11 @@ test: .venv/.dev ## run all tests on an embedded PostgreSQL 18 (PGDURABLE_TEST_P
 
 .PHONY: check
 check: .venv/.dev ## everything that reads the code without running it; each tool has its say
-	@failed=; \
-	for tool in 'ruff format --check .' 'ruff check .' mypy pyright lint-imports; do \
+	@failed=; said=$$(mktemp); $(BIN)/pyright >"$$said" 2>&1 & pyright=$$!; \
+	for tool in 'ruff format --check .' 'ruff check .' mypy lint-imports; do \
 		echo "--- $$tool"; $(BIN)/$$tool || failed="$$failed $${tool%% *}"; \
 	done; \
+	echo "--- pyright"; wait $$pyright || failed="$$failed pyright"; cat "$$said"; rm "$$said"; \
 	if [ -n "$$failed" ]; then echo "--- failed:$$failed" >&2; exit 1; fi
 
 .PHONY: fmt
