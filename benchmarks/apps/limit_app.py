@@ -1,17 +1,16 @@
 """What PostgreSQL does by itself: the rows of echo and steps9, written by the engine's own SQL functions with
 nothing of the engine in between.
 
-As in the engine, whatever came together while the last call was under way is the next batch; submissions go
-over one connection, steps and completions over another, and both are under way at once. There is no HTTP, no
-handler, no replay machine and nobody to be told.
+As in the engine, whatever came together while the last call was under way is the next batch, and an
+invocation is accepted together with the first that it does: an echo is one commit, nine steps are ten. There
+is no HTTP, no handler, no replay machine and nobody to be told, so all clients come together in each batch.
 """
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import Generic, TypeVar
+from itertools import count
 from uuid import UUID, uuid4
 
 import msgspec
@@ -21,44 +20,24 @@ from benchmarks.apps.pgdurable_app import bench
 from pgdurable.deployment import UNVERSIONED
 from pgdurable.store import verbs
 from pgdurable.store.lane import Lane
-from pgdurable.store.rows import EndingRow, EntryRow, LeaseRow, SubmissionRow
-from pgdurable.store.verbs import NO_CAPACITY, Capacity, Changes
+from pgdurable.store.rows import BirthRow, EndingRow, EntryRow, LeaseRow
+from pgdurable.store.verbs import Capacity, Changes
 from pgdurable_sdk.ids import new_id
 
 PORT, DATABASE = int(sys.argv[1]), sys.argv[2]
 RUN_ENTRY = 1041
 DAY = 86_400
-STRIDE = 1 << 20
-STEPS = {"echo": 0, "steps9": 9}
-
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+PAYLOAD = b'"hello"'
 
 
-class Batches(Generic[Item, Answer]):
-    """Writes what has come together since the last batch, and hands each its answer."""
+@dataclass(slots=True)
+class Rows:
+    """What one invocation adds to a batch."""
 
-    def __init__(self, write: Callable[[list[Item]], Awaitable[list[Answer]]]) -> None:
-        self._write = write
-        self._open: list[tuple[Item, asyncio.Future[Answer]]] = []
-        self._wake = asyncio.Event()
-
-    async def put(self, item: Item) -> Answer:
-        """Wait until it is written."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._open.append((item, future))
-        self._wake.set()
-        return await future
-
-    async def run(self) -> None:
-        """Write, for ever."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            batch, self._open = self._open, []
-            answers = await self._write([item for item, _ in batch])
-            for (_, future), answer in zip(batch, answers, strict=True):
-                future.set_result(answer)
+    lease: LeaseRow | None = None
+    birth: BirthRow | None = None
+    entry: EntryRow | None = None
+    ending: EndingRow | None = None
 
 
 class Driver:
@@ -66,82 +45,93 @@ class Driver:
 
     def __init__(self, dsn: str) -> None:
         self.worker = uuid4()
-        self.submissions = Batches(self._submit)
-        self.changes = Batches(self._apply)
-        self._submit_lane = Lane(dsn, "submit")
-        self._apply_lane = Lane(dsn, "apply")
-        self._attempt = 1
+        self._lane = Lane(dsn, "apply")
+        self._attempts = count(1)
+        self._open: list[tuple[Rows, asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
 
     async def join(self) -> None:
         """Become a worker that is never declared dead."""
-        lane, lease = self._submit_lane, timedelta(days=1)
         manifests = msgspec.json.encode([bench.manifest()]).decode()
-        await verbs.register(lane, UNVERSIONED, "limit", "{}", manifests)
-        await verbs.join_worker(lane, self.worker, "limit", UNVERSIONED, [bench.name], lease)
+        await verbs.register(self._lane, UNVERSIONED, "limit", "{}", manifests)
+        lease = timedelta(days=1)
+        await verbs.join_worker(self._lane, self.worker, "limit", UNVERSIONED, [bench.name], lease)
 
-    async def request(self, steps: int) -> bool:
-        """One invocation from its submission to its completion."""
-        id = new_id()
-        attempt = await self.submissions.put(_submission(id, self.worker))
-        lease = LeaseRow(id, attempt)
-        for number in range(1, steps + 1):
-            entry = EntryRow(
-                id, number, RUN_ENTRY, 0, f"step-{number}", None, None, None, "success", b"1", None
-            )
-            await self.changes.put((lease, entry))
-        ending = EndingRow(id, "complete", steps + 1, 0, outcome="success", value=b'"hello"')
-        await self.changes.put((lease, ending))
+    async def echo(self) -> bool:
+        """One invocation, accepted and completed at once."""
+        birth = self._birth()
+        await self._put(Rows(birth=birth._replace(outcome="success", position=1, seen=0, output=PAYLOAD)))
         return True
 
-    async def _submit(self, rows: list[SubmissionRow]) -> list[int]:
-        capacity = Capacity(self.worker, len(rows), self._attempt)
-        self._attempt += STRIDE
-        submitted = await verbs.submit(self._submit_lane, rows, capacity)
-        attempts: dict[UUID, int] = {start.id: start.attempt for start in submitted.started}
-        return [attempts[row.id] for row in rows]
+    async def steps9(self) -> bool:
+        """One invocation, accepted with its first step; whatever follows, when the last is written."""
+        birth = self._birth()
+        lease = LeaseRow(birth.id, birth.attempt)
+        await self._put(Rows(birth=birth, entry=_step(birth.id, 1)))
+        for number in range(2, 10):
+            await self._put(Rows(lease, entry=_step(birth.id, number)))
+        ending = EndingRow(birth.id, "complete", 10, 0, outcome="success", value=PAYLOAD)
+        await self._put(Rows(lease, ending=ending))
+        return True
 
-    async def _apply(self, written: list[tuple[LeaseRow, EntryRow | EndingRow]]) -> list[None]:
+    async def run(self) -> None:
+        """Write what has come together since the last batch, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._open = self._open, []
+            await self._apply([rows for rows, _ in batch])
+            for _, future in batch:
+                future.set_result(None)
+
+    async def _put(self, rows: Rows) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._open.append((rows, future))
+        self._wake.set()
+        await future
+
+    async def _apply(self, batch: list[Rows]) -> None:
         changes = Changes()
-        changes.leases = [lease for lease, _ in written]
-        changes.entries = [row for _, row in written if isinstance(row, EntryRow)]
-        changes.endings = [row for _, row in written if isinstance(row, EndingRow)]
-        capacity = Capacity(self.worker, 0, NO_CAPACITY.attempt)
-        applied = await verbs.apply(self._apply_lane, changes, capacity)
+        changes.leases = [rows.lease for rows in batch if rows.lease]
+        changes.entries = [rows.entry for rows in batch if rows.entry]
+        changes.endings = [rows.ending for rows in batch if rows.ending]
+        births = [rows.birth for rows in batch if rows.birth]
+        changes.begun = [birth for birth in births if birth.outcome is None]
+        changes.whole = [birth for birth in births if birth.outcome is not None]
+        applied = await verbs.apply(self._lane, changes, Capacity(self.worker, 0, 0))
         assert not applied.fenced, "its leases are its own"
-        return [None] * len(written)
+
+    def _birth(self) -> BirthRow:
+        return BirthRow(
+            id=new_id(),
+            service=bench.name,
+            handler="echo",
+            input=PAYLOAD,
+            headers=None,
+            origin=self.worker,
+            retention=DAY,
+            journal_retention=DAY,
+            trace_parent=None,
+            attempt=next(self._attempts),
+        )
 
 
-def _submission(id: UUID, origin: UUID) -> SubmissionRow:
-    return SubmissionRow(
-        id=id,
-        service=bench.name,
-        handler="echo",
-        key=None,
-        handler_type="service",
-        input=b'"hello"',
-        headers=None,
-        idempotency_key=None,
-        delay=None,
-        caller_id=None,
-        caller_index=None,
-        origin=origin,
-        retention=DAY,
-        journal_retention=DAY,
-        trace_parent=None,
-    )
+def _step(id: UUID, number: int) -> EntryRow:
+    name = f"step-{number}"
+    return EntryRow(id, number, RUN_ENTRY, 0, name, None, None, None, "success", b"1", None)
 
 
 async def main() -> None:
     """Serve the suite."""
     driver = Driver(DATABASE)
     await driver.join()
+    requests = {"echo": driver.echo, "steps9": driver.steps9}
 
     async def measure(workload: str, clients: int, seconds: float) -> Result:
-        return await closed_loop(partial(driver.request, STEPS[workload]), clients, seconds)
+        return await closed_loop(requests[workload], clients, seconds)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(driver.submissions.run())
-        group.create_task(driver.changes.run())
+        group.create_task(driver.run())
         group.create_task(serve(PORT, measure))
 
 
