@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from tests.engine.database import Database
     from tests.engine.ledger import Line
 
-PATIENCE = 50.0
+PATIENCE = 150.0
 """Seconds that a program may take: milliseconds alone, but a hundred run at once, and machines are slow."""
-
 
 ASK_AGAIN = 0.05
 """Seconds between two questions to the database, which everybody asks."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 assert apps.whole.services, "the programs are in the catalogue once their modules are imported"
 
 
+@pytest.mark.timeout(400)  # whoever asks first runs all of them
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
 @pytest.mark.parametrize("circumstance", list(Circumstance), ids=lambda circumstance: circumstance.value)
 def test_program(reports: Reports, circumstance: Circumstance, name: str) -> None:
