@@ -57,6 +57,8 @@ class Address:
 
     host: str
     port: int
+    listener: socket.socket | None = None
+    """Bound there already: the server takes it over. None: it makes its own."""
 
 
 class Node:
@@ -217,7 +219,7 @@ class Node:
         if self._ingress_address is not None:
             address = self._ingress_address
             app = create_app(self.gateway, body_limit=settings.payload_limit)
-            self._server = IngressServer(app, address.host, address.port)
+            self._server = IngressServer(app, address.host, address.port, listener=address.listener)
 
     def _make_worker(self) -> Worker:
         handlers: dict[tuple[str, str], Handler] = {}

@@ -18,6 +18,7 @@ from pgdurable.deployment import UNVERSIONED, Deployment
 from pgdurable_cli.errors import Failure
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
     from typing import Any
 
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
 GC_YOUNG = 10_000
 """Objects made before the youngest are looked through; Python's 700 are for programs that make fewer."""
 
-__all__ = ["Endpoint", "Serving", "load", "run", "serve", "serve_until_signal", "set_up_logging"]
+__all__ = [
+    "Endpoint",
+    "Serving",
+    "derived",
+    "load",
+    "run",
+    "serve",
+    "serve_until_signal",
+    "set_up_logging",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,8 @@ class Endpoint:
 
     host: str
     port: int
+    listener: socket.socket | None = None
+    """Bound there already, by the parent of several such processes."""
 
     @property
     def url(self) -> str:
@@ -69,6 +81,17 @@ def load(app: str) -> App:
         raise Failure(f"{app} ended the process while it was loaded (exit code {error.code})") from None
 
 
+def derived(app: App) -> Deployment:
+    """The deployment that the app's code says. Raises Failure where there are no files."""
+    from pgdurable.fingerprint import NoSources
+    from pgdurable.fingerprint import derived as derived_from
+
+    try:
+        return derived_from(app)
+    except NoSources as error:
+        raise Failure(f"{error} to derive a deployment id from", "say --deployment ID") from None
+
+
 async def serve(serving: Serving, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     """Serve until `stop` is set. Raises Failure when that is not possible, or no longer."""
     async with serving_node(serving) as node:
@@ -90,7 +113,7 @@ async def serving_node(serving: Serving) -> AsyncGenerator[Node]:
     from pgdurable.store.errors import StoreError
 
     at = serving.ingress
-    ingress = Address(at.host, at.port) if at else None
+    ingress = Address(at.host, at.port, at.listener) if at else None
     node = Node(
         serving.dsn,
         services=serving.services,

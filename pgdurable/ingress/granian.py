@@ -18,12 +18,13 @@ from granian._granian import ASGIWorker, SocketHolder, WorkerSignal
 from granian.constants import HTTPModes
 from granian.http import HTTP1Settings, HTTP2Settings
 
+from pgdurable.ingress.listening import BACKLOG
+
 if TYPE_CHECKING:
     import socket
 
     from litestar.types import ASGIApp
 
-BACKLOG = 1024
 CONNECTIONS = 1 << 20
 """At once. Granian's default is 128, but a client that waits for a result costs next to nothing."""
 

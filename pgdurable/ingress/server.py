@@ -20,27 +20,41 @@ header values that are not ASCII; so ASGI it is.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
 from typing import TYPE_CHECKING
 
-from pgdurable.ingress.granian import BACKLOG, EmbeddedGranian
+from pgdurable.ingress.granian import EmbeddedGranian
+from pgdurable.ingress.listening import BACKLOG, listening
 
 if TYPE_CHECKING:
+    import socket
+
     from pgdurable.ingress.app import Ingress
 
 log = logging.getLogger("pgdurable.ingress")
 
 
 class IngressServer:
-    """Serves ``app`` on ``host`` and ``port`` from `start` to `stop`. Port 0: any, see `port`."""
+    """Serves ``app`` on ``host`` and ``port`` from `start` to `stop`. Port 0: any, see `port`.
 
-    def __init__(self, app: Ingress, host: str, port: int, *, drain: float = 5.0) -> None:
+    ``listener`` is a socket that is bound there already: `start` listens on it, and takes it over.
+    ``drain`` is for how many seconds open requests may go on when it stops.
+    """
+
+    def __init__(
+        self,
+        app: Ingress,
+        host: str,
+        port: int,
+        *,
+        drain: float = 5.0,
+        listener: socket.socket | None = None,
+    ) -> None:
         self._app = app
         self._host = host
         self._port = port
         self._drain = drain
+        self._listener = listener
         self._granian: EmbeddedGranian | None = None
 
     @property
@@ -52,7 +66,12 @@ class IngressServer:
         """Listen. Raises OSError, which names the address, when that cannot be."""
         if self._granian is not None:
             return
-        listener = _listen(self._host, self._port)
+        given, self._listener = self._listener, None
+        if given is None:
+            listener = listening(self._host, self._port)
+        else:
+            listener = given
+            listener.listen(BACKLOG)
         self._port = listener.getsockname()[1]
         self._granian = EmbeddedGranian(self._app, listener)
         self._granian.start()
@@ -67,35 +86,6 @@ class IngressServer:
             self._app.waits.give_up()
             if not await _within(1.0, stopped):
                 log.warning("some connections of the ingress did not close in time")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket that shares its port with nobody."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(
-                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-            )  # not held up by closed connections
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listener.setblocking(False)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
-    except OSError as error:
-        raise OSError(error.errno, f"the ingress cannot listen on {host}:{port}: {_reason(error)}") from error
-    return listener
-
-
-def _reason(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "something else already does (is another pgdurable running?)"
-    return error.strerror or str(error)
 
 
 async def _within(seconds: float, stopped: asyncio.Future[None]) -> bool:

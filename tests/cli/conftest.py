@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,3 +92,12 @@ def register(story: Story, deployment: str) -> None:
 def text_id(story: Story, submission: dict[str, Any]) -> str:
     id: str = story.value("select pgdurable.invocation_id(%s)", [submission["id"]])
     return id
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    """Free ones: held until all are known, so that they differ."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        numbers: list[int] = [server.getsockname()[1] for server in servers]
+    return dict(zip(("port", "admin_port", "pg_port"), numbers, strict=True))

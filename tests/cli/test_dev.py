@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -25,15 +25,6 @@ def app(tmp_path: Path) -> Path:
     path = tmp_path / "app.py"
     path.write_text(APP)
     return path
-
-
-@pytest.fixture
-def ports() -> dict[str, int]:
-    """Free ones: held until all are known, so that they differ."""
-    with ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        numbers: list[int] = [server.getsockname()[1] for server in servers]
-    return dict(zip(("port", "admin_port", "pg_port"), numbers, strict=True))
 
 
 # --- what keeps it from starting: one line, exit code 1
@@ -203,12 +194,32 @@ def test_a_killed_parent_leaves_postgres_to_the_next(
     assert not pid_file.exists()
 
 
+def test_several_processes(app: Path, dsn: str, ports: dict[str, int]) -> None:
+    text = "import os\n" + APP.replace("{name}", "{os.getpid()}")
+    app.write_text(text)
+    with started("dev", app, "--dsn", dsn, "--processes", "2", **ports) as dev:
+        dev.await_line("Ctrl-C")
+        before: set[str] = set()
+        while len(before) < 2:
+            before.add(dev.post("/Greeter/greet", "you"))
+        assert httpx.get(f"http://127.0.0.1:{ports['admin_port']}/health").status_code == 200
+        app.write_text(text.replace("Hello", "Good morning"))
+        dev.await_line("ready")
+        after = {dev.post("/Greeter/greet", "you") for _ in range(10)}
+        assert all(answer.startswith("Good morning") for answer in after)
+        os.kill(int(after.pop().split()[-1]), signal.SIGKILL)
+        assert "killed by signal 9" in dev.await_line("error")
+        dev.await_line("ready")
+        assert dev.post("/Greeter/greet", "you").startswith("Good morning")
+        assert dev.end() == 0
+
+
 def test_worker_and_ingress_apart(app: Path, dsn: str, ports: dict[str, int]) -> None:
     with (
         started("worker", app, "--dsn", dsn) as worker,
-        started("ingress", "--dsn", dsn, port=ports["port"]) as ingress,
+        started("ingress", "--dsn", dsn, "--processes", "2", port=ports["port"]) as ingress,
     ):
         assert "Greeter" in worker.await_line("worker serves")
-        ingress.await_line("ingress listens")
+        assert ingress.await_line("ingress listens").endswith("in 2 processes")
         assert ingress.post("/Greeter/greet", "you") == "Hello you"
         assert (ingress.end(), worker.end(signal.SIGINT)) == (0, 0)

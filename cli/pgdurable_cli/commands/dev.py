@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pgdurable_cli.children.count import processes_option
 from pgdurable_cli.errors import Failure
 from pgdurable_cli.options import DSN_VARIABLE
 
@@ -30,6 +31,7 @@ port_type = click.IntRange(1, 65535)
     "--dsn", envvar=DSN_VARIABLE, metavar="DSN",
     help="Use this PostgreSQL instead of an embedded one [env: PGDURABLE_DSN].",
 )  # fmt: skip
+@processes_option
 @click.option("--no-reload", is_flag=True, help="Do not watch the application's files.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details.")
 def dev(
@@ -40,6 +42,7 @@ def dev(
     host: str,
     data: Path | None,
     dsn: str | None,
+    processes: int,
     no_reload: bool,
     verbose: bool,
 ) -> None:
@@ -50,10 +53,10 @@ def dev(
     """
     import asyncio
 
-    from pgdurable_cli.dev.channel import ChildPlan
     from pgdurable_cli.dev.database import Embedded, External
-    from pgdurable_cli.dev.supervisor import Supervisor
+    from pgdurable_cli.dev.supervisor import Site, Supervisor
     from pgdurable_cli.ports import require_free
+    from pgdurable_cli.serving import Endpoint
 
     if data is not None and dsn is not None:
         raise click.UsageError("--data is for the embedded PostgreSQL, --dsn for another one")
@@ -61,8 +64,9 @@ def dev(
     require_free(host, port, "--port")
     require_free(host, admin_port, "--admin-port")
     database = External(dsn) if dsn else Embedded(data, pg_port)
-    plan = ChildPlan(app, host, port, admin_port, verbose)
-    asyncio.run(Supervisor(plan, database, reload=not no_reload).run())
+    site = Site(Endpoint(host, port), Endpoint(host, admin_port), processes)
+    supervisor = Supervisor(app, site, database, reload=not no_reload, verbose=verbose)
+    asyncio.run(supervisor.run())
 
 
 def require_distinct(ports: dict[str, int]) -> None:

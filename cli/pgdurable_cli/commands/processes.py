@@ -6,22 +6,31 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pgdurable_cli.children.count import processes_option
 from pgdurable_cli.errors import Failure
 from pgdurable_cli.options import required_dsn
 from pgdurable_cli.output import say
 
 if TYPE_CHECKING:
-    from pgdurable.deployment import Deployment
-    from pgdurable.loader import App
+    from collections.abc import Callable
+
+    from pgdurable_cli.children.channel import Loaded, Plan
 
 __all__ = ["ingress", "migrate", "migrated", "worker"]
 
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log details.")
+host_option = click.option("--host", default="127.0.0.1", show_default=True, help="On which address.")
 
 
 @click.command()
 @click.argument("app")
 @required_dsn
+@click.option(
+    "--port", type=click.IntRange(1, 65535),
+    help="Take requests over HTTP as well, here [default: it does not].",
+)  # fmt: skip
+@host_option
+@processes_option
 @click.option(
     "--deployment", metavar="ID", envvar="PGDURABLE_DEPLOYMENT",
     help="Id of this version of the code [default: derived from the code; env: PGDURABLE_DEPLOYMENT].",
@@ -31,41 +40,53 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log details
     help="What it begins goes on with whatever code is there, as under `pgdurable dev`.",
 )  # fmt: skip
 @verbose_option
-def worker(app: str, dsn: str, deployment: str | None, unversioned: bool, verbose: bool) -> None:
+def worker(
+    app: str,
+    dsn: str,
+    port: int | None,
+    host: str,
+    processes: int,
+    deployment: str | None,
+    unversioned: bool,
+    verbose: bool,
+) -> None:
     """Run the handlers of APP: a file, a module, or package.module:name.
+
+    With --port it takes requests over HTTP, too, for all services on the database: those for APP's own then
+    cost the least.
 
     What it begins goes on with workers of the same deployment: keep one until the deployment is drained. What
     is new goes to the deployment that was registered last.
 
-    Ctrl-C or SIGTERM lets what runs finish; what takes longer goes on in another worker, or later.
+    Ctrl-C or SIGTERM lets what runs finish; what takes longer goes on in another worker, or later. SIGHUP
+    replaces several processes one after the other.
     """
-    from pgdurable_cli.serving import Serving, load, serve_until_signal, set_up_logging
+    from pgdurable_cli.children.channel import Plan
+    from pgdurable_cli.serving import Endpoint
 
-    set_up_logging(verbose)
-    loaded = load(app)
-    version = chosen(deployment, loaded, unversioned=unversioned)
-    reachable(dsn)
-    names = ", ".join(service.name for service in loaded.services)
-    suffix = f" as deployment {version}" if version.versioned else ""
-    serving = Serving(dsn, loaded.services, codec=loaded.journal_value_codec, deployment=version)
-    serve_until_signal(serving, lambda: say(f"worker serves {names}{suffix}"))
+    require_valid(deployment, unversioned=unversioned)
+    plan = Plan(app, host, port, unversioned=unversioned, deployment=deployment, verbose=verbose)
+
+    def ready(loaded: Loaded) -> None:
+        names = ", ".join(service.name for service in loaded.services)
+        version = f" as deployment {loaded.deployment}" if loaded.deployment else ""
+        at = f" at {Endpoint(host, port).url}" if port else ""
+        say(f"worker serves {names}{version}{at}{several(processes)}")
+
+    run_processes(plan, dsn, processes, ready)
 
 
-def chosen(id: str | None, app: App, *, unversioned: bool) -> Deployment:
-    """Raises UsageError for an id that is none, Failure where none can be derived."""
-    from pgdurable.deployment import UNVERSIONED, Deployment
-    from pgdurable.fingerprint import NoSources, derived
+def require_valid(deployment: str | None, *, unversioned: bool) -> None:
+    """Raises UsageError for an id that is none."""
+    from pgdurable.deployment import Deployment
 
-    if unversioned and id is not None:
+    if unversioned and deployment is not None:
         raise click.UsageError("--unversioned and --deployment exclude each other")
-    if unversioned:
-        return UNVERSIONED
     try:
-        return derived(app) if id is None else Deployment(id)
+        if deployment is not None:
+            Deployment(deployment)
     except ValueError as error:
         raise click.UsageError(f"--deployment: {error}") from None
-    except NoSources as error:
-        raise Failure(f"{error} to derive a deployment id from", "say --deployment ID") from None
 
 
 @click.command()
@@ -73,21 +94,49 @@ def chosen(id: str | None, app: App, *, unversioned: bool) -> Deployment:
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Where to listen."
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="On which address.")
+@host_option
+@processes_option
 @click.option("--app", help="Whose codec encodes requests and decodes results, where it has one.")
 @verbose_option
-def ingress(dsn: str, port: int, host: str, app: str | None, verbose: bool) -> None:
+def ingress(dsn: str, port: int, host: str, processes: int, app: str | None, verbose: bool) -> None:
     """Take requests over HTTP for all services on the database."""
-    from pgdurable_cli.ports import require_free
-    from pgdurable_cli.serving import Endpoint, Serving, load, serve_until_signal, set_up_logging
+    from pgdurable_cli.children.channel import Plan
+    from pgdurable_cli.serving import Endpoint
 
-    set_up_logging(verbose)
-    codec = load(app).journal_value_codec if app else None
-    require_free(host, port, "--port")
+    def ready(_: Loaded) -> None:
+        say(f"ingress listens on {Endpoint(host, port).url}{several(processes)}")
+
+    run_processes(Plan(app, host, port, worker=False, verbose=verbose), dsn, processes, ready)
+
+
+def several(processes: int) -> str:
+    return f" in {processes} processes" if processes > 1 else ""
+
+
+def run_processes(plan: Plan, dsn: str, count: int, ready: Callable[[Loaded], None]) -> None:
+    """One of them is this process; several have it as their parent."""
+    import asyncio
+
+    from pgdurable_cli.children.fleet import Fleet
+    from pgdurable_cli.ports import require_free
+
+    if plan.port is not None:
+        require_free(plan.host, plan.port, "--port")
+    if count == 1:
+        run_alone(plan, dsn, ready)
+        return
     reachable(dsn)
-    endpoint = Endpoint(host, port)
-    serving = Serving(dsn, ingress=endpoint, codec=codec)
-    serve_until_signal(serving, lambda: say(f"ingress listens on {endpoint.url}"))
+    asyncio.run(Fleet(plan, dsn, count, ready).run())
+
+
+def run_alone(plan: Plan, dsn: str, ready: Callable[[Loaded], None]) -> None:
+    from pgdurable_cli.children.application import Application
+    from pgdurable_cli.serving import serve_until_signal, set_up_logging
+
+    set_up_logging(plan.verbose)
+    application = Application(plan)
+    reachable(dsn)
+    serve_until_signal(application.serving(dsn, None), lambda: ready(application.loaded()))
 
 
 @click.command()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from pgdurable_cli.dev.channel import ServiceInfo
+    from pgdurable_cli.children.channel import ServiceInfo
 
 __all__ = ["Banner"]
 

@@ -10,73 +10,86 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from pgdurable_cli.children.channel import Plan
+from pgdurable_cli.children.group import Children
+from pgdurable_cli.children.restarts import Restarts
+from pgdurable_cli.children.sharedport import SharedPort
+from pgdurable_cli.children.signals import until_signal
 from pgdurable_cli.dev.banner import Banner
+from pgdurable_cli.dev.crew import make_crew
 from pgdurable_cli.dev.database import hurry
-from pgdurable_cli.dev.process import Child
 from pgdurable_cli.dev.watch import Watch
 from pgdurable_cli.errors import Failure
 from pgdurable_cli.output import say
-from pgdurable_cli.serving import Endpoint
 
 if TYPE_CHECKING:
-    from pgdurable_cli.dev.channel import ChildPlan, Loaded
+    import socket
+
+    from pgdurable_cli.children.channel import Loaded
+    from pgdurable_cli.dev.crew import Crew
     from pgdurable_cli.dev.database import DevDatabase
+    from pgdurable_cli.serving import Endpoint
 
-__all__ = ["Supervisor"]
-
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 10.0
-STABLE_SECONDS = 30.0
+__all__ = ["Site", "Supervisor"]
 
 
 @dataclass(slots=True)
 class Running:
-    """The child that serves, if there is one: a broken application may leave none."""
+    """The crew that serves, if there is one: a broken application may leave none."""
 
-    child: Child | None = None
+    crew: Crew | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where what is served is found, and in how many processes."""
+
+    ingress: Endpoint
+    admin: Endpoint
+    processes: int
 
 
 class Supervisor:
     """Runs until SIGINT, SIGTERM or SIGHUP. A second one does not wait for anything."""
 
-    def __init__(self, plan: ChildPlan, database: DevDatabase, *, reload: bool) -> None:
-        self._plan = plan
+    def __init__(self, app: str, site: Site, database: DevDatabase, *, reload: bool, verbose: bool) -> None:
+        self._app = app
+        self._site = site
+        self._port = SharedPort(site.ingress.host, site.ingress.port)
+        self._plan = Plan(
+            app,
+            site.ingress.host,
+            site.ingress.port,
+            site.admin.port,
+            unversioned=True,
+            verbose=verbose,
+        )
         self._database = database
         self._reload = reload
-        self._children: set[Child] = set()
-        self._crashes = 0
+        self._listeners: list[socket.socket | None] = []
+        self._children = Children()
+        self._restarts = Restarts()
 
     async def run(self) -> None:
         """Raises Failure when it cannot even begin."""
-        work = asyncio.create_task(self._run())
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, work)
-        try:
-            await work
-        except asyncio.CancelledError:
-            say(Text("stopped", style="dim"))
-
-    def _on_signal(self, work: asyncio.Task[None]) -> None:
-        if work.cancelling():
-            for child in self._children:
-                child.kill()
-        else:
-            say(Text("stopping…", style="dim"))
-            work.cancel()
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        await until_signal(self._run(), self._children.kill_all, signals)
 
     async def _run(self) -> None:
         async with AsyncExitStack() as stack:
             opening = asyncio.create_task(asyncio.to_thread(self._database.open))
             stack.push_async_callback(self._close_database, opening)
-            stack.push_async_callback(self._stop_children)
-            child = await self._spawn()
-            loaded = await child.loaded()
+            stack.push_async_callback(self._children.stop_all)
+            stack.callback(self._port.close_all)
+            self._listeners = self._open_listeners()
+            crew = await self._spawn()
+            loaded = await crew.loaded()
             watch = Watch(loaded.directories if self._reload else ())
             stack.push_async_callback(watch.close)
             dsn = await asyncio.shield(opening)
-            await child.start(dsn)
+            await crew.start(dsn)
             say(self._banner(loaded))
-            await self._supervise(child, watch, dsn)
+            await self._supervise(crew, watch, dsn)
 
     async def _close_database(self, opening: asyncio.Task[str]) -> None:
         """A thread cannot be cancelled: what it is just starting is stopped when it has started."""
@@ -86,32 +99,28 @@ class Supervisor:
 
     # --- children
 
-    async def _spawn(self) -> Child:
-        child = await Child.spawn(self._plan)
-        self._children.add(child)
-        return child
+    def _open_listeners(self) -> list[socket.socket | None]:
+        """One child makes its own, so that nobody waits in vain for an application that is broken."""
+        count = self._site.processes
+        return [None] if count == 1 else [self._port.open() for _ in range(count)]
 
-    async def _stop(self, child: Child) -> None:
-        await child.stop()
-        self._children.discard(child)
+    async def _spawn(self) -> Crew:
+        return await make_crew(self._children, self._plan, self._listeners)
 
-    async def _stop_children(self) -> None:
-        await asyncio.gather(*(self._stop(child) for child in list(self._children)))
-
-    async def _supervise(self, child: Child, watch: Watch, dsn: str) -> None:
-        running = Running(child)
+    async def _supervise(self, crew: Crew, watch: Watch, dsn: str) -> None:
+        running = Running(crew)
         while True:
             await self._next_event(running, watch)
-            if running.child is not None and running.child.has_ended:
+            if running.crew is not None and running.crew.ended is not None:
                 await self._after_crash(running, dsn)
             else:
                 await self._replace(running, watch, dsn)
 
     async def _next_event(self, running: Running, watch: Watch) -> None:
-        """Return when files have changed or the child has ended."""
+        """Return when files have changed or one of the crew has ended."""
         events: list[asyncio.Task[Any]] = [watch.changed()]
-        if running.child is not None:
-            events.append(asyncio.create_task(running.child.wait()))
+        if running.crew is not None:
+            events.append(asyncio.create_task(running.crew.wait()))
         try:
             await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -121,21 +130,21 @@ class Supervisor:
     async def _replace(self, running: Running, watch: Watch, dsn: str) -> None:
         """The new one imports the application while the old one serves: if it cannot, nothing happens."""
         say(Text(f"{watch.taken()} changed, reloading", style="cyan"))
-        child = await self._spawn()
+        new = await self._spawn()
         try:
-            loaded = await child.loaded()
+            loaded = await new.loaded()
         except Failure as failure:
             failure.show()
-            if running.child is not None:
+            if running.crew is not None:
                 say(Text("the version from before goes on until the next change", style="dim"))
-            await self._stop(child)
+            await new.stop()
             return
         await watch.extend(loaded.directories)
-        old, running.child = running.child, None
+        old, running.crew = running.crew, None
         if old is not None:
-            await self._stop(old)
-        running.child = await self._started(child, dsn)
-        if running.child is not None:
+            await old.stop()
+        running.crew = await self._started(new, dsn)
+        if running.crew is not None:
             await self._hurry(dsn)
 
     async def _hurry(self, dsn: str) -> None:
@@ -146,41 +155,42 @@ class Supervisor:
 
     async def _after_crash(self, running: Running, dsn: str) -> None:
         """Start it again: whatever was running goes on from its journal."""
-        child, running.child = running.child, None
-        assert child is not None, "only a child that runs can end"
+        crew, running.crew = running.crew, None
+        assert crew is not None, "only a crew that runs can end"
+        child = crew.ended
+        assert child is not None, "there was an end that somebody waited for"
         Failure(f"the application's process ended ({await child.reason()}), starting it again").show()
-        await self._stop(child)
-        self._crashes = 0 if child.lived > STABLE_SECONDS else self._crashes + 1
-        await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 2 ** (self._crashes - 1), LONGEST_PAUSE_SECONDS))
+        await crew.stop()
+        await asyncio.sleep(self._restarts.pause_after(child.lived))
         again = await self._spawn()
         try:
             await again.loaded()
         except Failure as failure:
             await self._give_up(again, failure)
         else:
-            running.child = await self._started(again, dsn)
+            running.crew = await self._started(again, dsn)
 
-    async def _started(self, child: Child, dsn: str) -> Child | None:
+    async def _started(self, crew: Crew, dsn: str) -> Crew | None:
         try:
-            await child.start(dsn)
+            await crew.start(dsn)
         except Failure as failure:
-            await self._give_up(child, failure)
+            await self._give_up(crew, failure)
             return None
         say(Text("ready", style="green"))
-        return child
+        return crew
 
-    async def _give_up(self, child: Child, failure: Failure) -> None:
+    async def _give_up(self, crew: Crew, failure: Failure) -> None:
         failure.show()
-        await self._stop(child)
+        await crew.stop()
         if not self._reload:
             raise Failure("the application cannot be started again")
         say(Text("waiting for a change", style="dim"))
 
     def _banner(self, loaded: Loaded) -> Banner:
         return Banner(
-            app=self._plan.app,
-            ingress_url=Endpoint(self._plan.host, self._plan.port).url,
-            admin_url=Endpoint(self._plan.host, self._plan.admin_port).url,
+            app=self._app,
+            ingress_url=self._site.ingress.url,
+            admin_url=self._site.admin.url,
             psql=self._database.psql,
             database=self._database.about,
             services=loaded.services,

@@ -11,9 +11,8 @@ import pytest
 from rich.console import Console
 
 from pgdurable_cli import ports
-from pgdurable_cli.commands.dev import require_distinct
-from pgdurable_cli.dev.banner import Banner
-from pgdurable_cli.dev.channel import (
+from pgdurable_cli.children.application import own_files
+from pgdurable_cli.children.channel import (
     Failed,
     FromChild,
     Loaded,
@@ -26,7 +25,8 @@ from pgdurable_cli.dev.channel import (
     from_child,
     to_child,
 )
-from pgdurable_cli.dev.child import own_files
+from pgdurable_cli.commands.dev import require_distinct
+from pgdurable_cli.dev.banner import Banner
 from pgdurable_cli.errors import Failure
 from pgdurable_cli.serving import Endpoint
 

@@ -1,6 +1,6 @@
 """The process that runs the application. Started by `process.Child`, never by a person.
 
-python -P -m pgdurable_cli.dev.child <descriptor of the channel> <plan as JSON>
+python -P -m pgdurable_cli.children.child <descriptor of the channel> <plan as JSON>
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ import signal
 import socket
 import sys
 import threading
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pgdurable_cli.dev.channel import (
-    ChildPlan,
+from pgdurable_cli.children.application import Application
+from pgdurable_cli.children.channel import (
     Failed,
     FromChild,
-    Loaded,
+    Plan,
     Ready,
-    ServiceInfo,
     Start,
     Stop,
     ToChild,
@@ -31,13 +29,12 @@ from pgdurable_cli.dev.channel import (
     to_child,
 )
 from pgdurable_cli.errors import Failure
-from pgdurable_cli.serving import Endpoint, Serving, load, run, serve, set_up_logging
+from pgdurable_cli.serving import run, serve, set_up_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from types import FrameType, ModuleType
+    from types import FrameType
 
-    from pgdurable.loader import Definition
+    from pgdurable_cli.serving import Serving
 
 ORPHANED = 70
 
@@ -91,24 +88,25 @@ def main(descriptor: str, plan_json: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Meant for both, and the parent decides. Not SIG_IGN: what the application starts would inherit it.
         signal.signal(number, nothing)
-    parent = Parent(socket.socket(fileno=int(descriptor)))
-    plan = msgspec.json.decode(plan_json, type=ChildPlan)
+    parent = Parent(inherited(int(descriptor)))
+    plan = msgspec.json.decode(plan_json, type=Plan)
+    listener = None if plan.listener is None else inherited(plan.listener)
     set_up_logging(plan.verbose)
     try:
-        app = load(plan.app)
-        parent.tell(Loaded([describe(service) for service in app.services], directories(plan.app)))
-        serving = Serving(
-            parent.await_start().dsn,
-            app.services,
-            Endpoint(plan.host, plan.port),
-            Endpoint(plan.host, plan.admin_port),
-            codec=app.journal_value_codec,
-        )
-        run(serve_for(parent, serving))
+        application = Application(plan)
+        parent.tell(application.loaded())
+        run(serve_for(parent, application.serving(parent.await_start().dsn, listener)))
     except Failure as failure:
         parent.tell(Failed(failure.format_message()))
         return 1
     return 0
+
+
+def inherited(descriptor: int) -> socket.socket:
+    """A socket that came from the parent, and that no process of the application's is to keep open."""
+    given = socket.socket(fileno=descriptor)
+    given.set_inheritable(False)
+    return given
 
 
 def nothing(number: int, frame: FrameType | None) -> None:
@@ -117,37 +115,6 @@ def nothing(number: int, frame: FrameType | None) -> None:
 
 async def serve_for(parent: Parent, serving: Serving) -> None:
     await serve(serving, parent.stopping(), lambda: parent.tell(Ready()))
-
-
-def describe(service: Definition) -> ServiceInfo:
-    return ServiceInfo(service.name, service.type.value, list(service.handlers))
-
-
-def directories(app: str) -> list[str]:
-    """Those of the application's own modules. Each is watched alone: a project may hold a whole `.venv`."""
-    found = {str(path.parent) for path in own_files(sys.modules.values(), roots(app))}
-    return sorted(found)
-
-
-def roots(app: str) -> list[Path]:
-    place = Path(app.partition(":")[0])
-    here = Path.cwd().resolve()
-    return [here, place.resolve().parent] if place.suffix == ".py" else [here]
-
-
-def own_files(modules: Iterable[ModuleType], roots: Sequence[Path]) -> Iterable[Path]:
-    """Files of modules below the roots that are neither installed packages nor pgdurable itself."""
-    for module in list(modules):
-        name, file = getattr(module, "__name__", ""), getattr(module, "__file__", None)
-        if not file or name == "__main__" or name.partition(".")[0].startswith("pgdurable"):
-            continue
-        path = Path(file).resolve()
-        if any(path.is_relative_to(root) for root in roots) and not installed(path):
-            yield path
-
-
-def installed(path: Path) -> bool:
-    return "site-packages" in path.parts or path.is_relative_to(Path(sys.prefix).resolve())
 
 
 if __name__ == "__main__":

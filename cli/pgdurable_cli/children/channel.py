@@ -1,4 +1,4 @@
-"""What parent and child of `pgdurable dev` tell each other: one JSON object a line."""
+"""What a parent and its children tell each other: one JSON object a line."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Final
 import msgspec
 
 __all__ = [
-    "ChildPlan",
     "Failed",
     "FromChild",
     "Loaded",
+    "Plan",
     "Ready",
     "ServiceInfo",
     "Start",
@@ -22,14 +22,22 @@ __all__ = [
 ]
 
 
-class ChildPlan(msgspec.Struct, frozen=True):
-    """What a child is to serve: its command line."""
+class Plan(msgspec.Struct, frozen=True):
+    """What a process is to serve: its command line."""
 
-    app: str
+    app: str | None
     host: str
-    port: int
-    admin_port: int
+    port: int | None
+    """Of the ingress. None: it has none."""
+    admin_port: int | None = None
+    worker: bool = True
+    """Whether it runs the handlers of the app. Else the app is there for its codec."""
+    unversioned: bool = False
+    deployment: str | None = None
+    """None: derived from the code of the app."""
     verbose: bool = False
+    listener: int | None = None
+    """The descriptor of a socket that is bound to the port already."""
 
 
 class ServiceInfo(msgspec.Struct, frozen=True):
@@ -44,6 +52,8 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
     services: list[ServiceInfo]
     directories: list[str]
     """Where its modules lie: what to watch."""
+    deployment: str | None = None
+    """What its worker registers, if that has versions."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 import time
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from pgdurable_cli.dev.channel import (
-    ChildPlan,
+from pgdurable_cli.children.channel import (
     Failed,
     FromChild,
     Loaded,
+    Plan,
     Ready,
     Start,
     Stop,
@@ -43,13 +44,18 @@ class Child:
         self._since = time.monotonic()
 
     @classmethod
-    async def spawn(cls, plan: ChildPlan) -> Self:
+    async def spawn(cls, plan: Plan, listener: socket.socket | None = None) -> Self:
+        """``listener`` is where its ingress listens; the caller keeps it, too."""
         ours, theirs = socket.socketpair()
+        inherited = [theirs.fileno()]
+        if listener is not None:
+            inherited.append(listener.fileno())
+            plan = msgspec.structs.replace(plan, listener=listener.fileno())
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "pgdurable_cli.dev.child",
+                sys.executable, "-P", "-m", "pgdurable_cli.children.child",
                 str(theirs.fileno()), msgspec.json.encode(plan).decode(),
-                pass_fds=[theirs.fileno()],
+                pass_fds=inherited,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
         return cls(process, *await asyncio.open_connection(sock=ours))
@@ -70,8 +76,11 @@ class Child:
         message = await self._hear()
         assert isinstance(message, Ready), f"a started child tells when it is ready, not {message!r}"
 
-    async def stop(self) -> None:
-        """Let it finish what runs; kill it when that takes too long. Nothing is lost either way."""
+    async def stop(self) -> bool:
+        """Let it finish what runs; kill it when that takes too long. Nothing is lost either way.
+
+        Whether it ended by itself.
+        """
         self._tell(Stop())
         try:
             await asyncio.wait_for(asyncio.shield(self._ended), STOP_SECONDS)
@@ -80,6 +89,7 @@ class Child:
             await self._ended
         finally:
             self._writer.close()
+        return self._process.returncode != -signal.SIGKILL
 
     def kill(self) -> None:
         if self._process.returncode is None:
