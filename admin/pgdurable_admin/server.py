@@ -6,7 +6,8 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
-from pgdurable.ingress.granian import BACKLOG, EmbeddedGranian
+from pgdurable.ingress.granian import EmbeddedGranian
+from pgdurable.ingress.listening import BACKLOG
 from pgdurable.store.lane import Lane
 from pgdurable.store.query import query
 from pgdurable_admin.admin import Admin
