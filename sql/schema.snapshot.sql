@@ -95,7 +95,9 @@ create type pgdurable_engine.hint as (
 
 create type pgdurable_engine.lease as (
     id uuid,
-    attempt bigint
+    attempt bigint,
+    after bigint,
+    wants bigint
 );
 
 create type pgdurable_engine.notice as (
@@ -149,7 +151,8 @@ create type pgdurable_engine.start as (
     entries pgdurable_engine.journal[],
     notifications pgdurable_engine.notification[],
     state pgdurable_engine.state_value[],
-    state_complete boolean
+    state_complete boolean,
+    inbox_seq bigint
 );
 
 create type pgdurable_engine.state_value as (
@@ -439,7 +442,7 @@ create function pgdurable_engine.admit(p_new pgdurable_engine.submission[], p_no
 create function pgdurable_engine.admit_due(p_ids uuid[], p_now timestamp with time zone, OUT runnable uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.announce(p_hints pgdurable_engine.hint[]) returns void language plpgsql volatile;
 create function pgdurable_engine.append(p_entries pgdurable_engine.entry[], p_now timestamp with time zone) returns void language plpgsql volatile;
-create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], p_begun pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], p_whole pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], p_begun pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], p_whole pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], OUT refused uuid[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.attach(p_attaches pgdurable_engine.attach[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.attach_previous(p_new pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.admission[] language plpgsql volatile;
 create function pgdurable_engine.await_result(p_id uuid, p_origin uuid, OUT status pgdurable_engine.invocation_status, OUT handler_type pgdurable_engine.handler_type, OUT idempotent boolean, OUT outcome pgdurable_engine.outcome, OUT value bytea) returns record language plpgsql volatile;
@@ -480,6 +483,9 @@ create function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) retur
 create function pgdurable_engine.fence_workers(p_workers uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.finish(p_finished pgdurable_engine.finish[], p_pin text, p_now timestamp with time zone, OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[], OUT promoted uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.fire_timers(p_limit integer DEFAULT 500, OUT fired integer, OUT next_in interval, OUT delivered pgdurable_engine.notification[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.follow(p_worker uuid, p_leases pgdurable_engine.lease[], p_completing uuid[], p_now timestamp with time zone) returns pgdurable_engine.hint[] language plpgsql volatile;
+create function pgdurable_engine.followers(p_ids uuid[], p_after bigint[], p_routes text[]) returns pgdurable_engine.start[] language sql stable;
+create function pgdurable_engine.followers_of(p_started pgdurable_engine.start[], p_fresh uuid[], p_routes text[]) returns pgdurable_engine.start[] language plpgsql stable;
 create function pgdurable_engine.fresh_starts(p_new pgdurable_engine.submission[], p_taken uuid[], p_attempt bigint) returns pgdurable_engine.start[] language sql stable;
 create function pgdurable_engine.headers_json(p_headers json) returns json language sql immutable;
 create function pgdurable_engine.heartbeat(p_worker uuid) returns boolean language sql volatile;
@@ -509,6 +515,7 @@ create function pgdurable_engine.presence_free(p_worker uuid) returns boolean la
 create function pgdurable_engine.presence_lock(p_worker uuid) returns bigint language sql immutable;
 create function pgdurable_engine.promote(p_ids uuid[], p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.reap_workers(p_patience interval DEFAULT '00:00:00.3'::interval, OUT reaped uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.refused_followers(p_worker uuid, p_routes text[], p_leases pgdurable_engine.lease[], p_completing uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.register(p_deployment_id text, p_versioned boolean, p_endpoint text, p_metadata jsonb, p_services jsonb) returns void language plpgsql volatile;
 create function pgdurable_engine.require_deployment(p_deployment_id text, p_service text) returns void language plpgsql volatile;
 create function pgdurable_engine.result_json(p_outcome pgdurable_engine.outcome, p_value bytea, p_short boolean) returns json language sql stable;

@@ -30,6 +30,7 @@ from pgdurable_sdk.runtime import Execution
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Mapping
     from datetime import timedelta
     from uuid import UUID
 
@@ -50,9 +51,11 @@ _SIGNALS = frozenset({EntryType.SEND_SIGNAL, EntryType.COMPLETE_AWAKEABLE})
 class Attempt:
     """Implements the SDK's ``Port`` for one execution. All of it happens in the event loop."""
 
-    def __init__(self, residents: Residents, row: StartRow, handler: Handler, start: Start) -> None:
+    def __init__(
+        self, residents: Residents, row: StartRow, number: int, handler: Handler, start: Start
+    ) -> None:
         self.id = row.id
-        self.number = row.attempt
+        self.number = number
         self.row = row
         self.handler = handler
         instruments = residents.instruments
@@ -71,6 +74,10 @@ class Attempt:
         self.patience = Patience(self.inactivity + _seconds(options.abort_timeout, settings.abort_timeout))
         self.lost = False
         """Its lease is gone: nothing more is written, what it awaits raises."""
+        self.ended = False
+        """How it ended is in a batch: SQL decides what comes of it."""
+        self.follower: Attempt | None = None
+        """The one of its key that was begun when this one had completed, before that was committed."""
         self._residents = residents
         self._batch: Batch | None = None
         self._heard = len(start.notifications)
@@ -175,6 +182,12 @@ class Attempt:
     def at_rest(self) -> bool:
         """Whether the handler waits, and all it did is committed."""
         return self.execution.waits and not self._early and (self._batch is None or self._batch.over)
+
+    def follow(self, before: Attempt, wants: int | None) -> None:
+        """Begin ahead of its turn, in the batch in which ``before`` completes."""
+        before.follower = self
+        self.born_in(self._residents.committer.open)
+        self._residents.committer.open.follow(before, self, wants)
 
     def deliver(self, row: NotificationRow) -> bool:
         """Hand over a notification. False if one before it is missing: somebody else delivered it."""
@@ -284,10 +297,16 @@ def first_start(row: SubmissionRow, attempt: int) -> StartRow:
     )
 
 
-def start_of(row: StartRow, handler: Handler, input: SubmissionRow | None) -> Start:
+def start_of(
+    row: StartRow, handler: Handler, input: SubmissionRow | None, before: Attempt | None = None
+) -> Start:
     """What the SDK needs to run an attempt, from what SQL gave; ``input`` is what this process submitted
-    itself.
+    itself. A follower goes on from the state that the one ``before`` has left.
     """
+    state: Mapping[str, bytes | None] = known_state(row, handler)
+    complete = row.state_complete
+    if before is not None:
+        state, complete = before.execution.left
     if row.entries is None:
         assert input is not None, "SQL leaves out the input only for what this very call submitted"
         body, detail = input.input, input.headers
@@ -318,8 +337,8 @@ def start_of(row: StartRow, handler: Handler, input: SubmissionRow | None) -> St
             Notification(n.seq, n.type, n.position, n.name, n.outcome, n.value)
             for n in row.notifications or ()
         ],
-        state=known_state(row, handler),
-        state_complete=row.state_complete,
+        state=state,
+        state_complete=complete,
         retry_count=row.retry_count,
         retry_seconds=row.failing_for.total_seconds() if row.failing_for is not None else 0.0,
         idempotency_key=row.idempotency_key,

@@ -1,7 +1,8 @@
 """One batch of changes: what accumulates while the previous ``apply`` is under way.
 
 Attempts write straight into the open batch. State writes are folded here, so that each name comes once: the
-last write of a batch is the one that counts, and SQL need not care for their order.
+last write of a batch is the one that counts, and SQL need not care for their order. They are kept by attempt,
+since of several on one key the later ones may have to be left out.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Batch:
         "committed",
         "delays",
         "ended",
+        "followers",
         "over",
         "waiters",
     )
@@ -63,29 +65,41 @@ class Batch:
         self.waiters: list[asyncio.Future[None]] = []
         self.committed = False
         self.over = False  # committed, or it never will be
-        self._state: dict[tuple[str, str], dict[str | None, StateWriteRow]] = {}
         self._sealed = False
+        self._state: dict[UUID, dict[str | None, StateWriteRow]] = {}
+        self.followers = 0
+        """How many were begun ahead of their turn."""
 
     def __bool__(self) -> bool:
         return bool(self.attempts)
 
     def enter(self, attempt: Attempt) -> Changes:
         """The changes, for ``attempt`` to write to; it takes part in the batch from now on."""
-        present = self.attempts.get(attempt.id)
-        if present is not attempt:
-            if present is not None:
-                # Paused, resumed and claimed again: the older one has lost its lease.
-                assert present.number < attempt.number, "the older of two attempts writes nothing more"
-                self.leave_out(attempt.id)
-            self.attempts[attempt.id] = attempt
-            self.changes.leases.append(LeaseRow(attempt.id, attempt.number))
+        if self.attempts.get(attempt.id) is not attempt:
+            self._add(attempt, LeaseRow(attempt.id, attempt.number))
         return self.changes
+
+    def follow(self, before: Attempt, attempt: Attempt, wants: int | None) -> None:
+        """``attempt`` takes part, on condition that it is next when ``before`` completes, as it does in this
+        batch. Where more followers are wanted: those behind the number ``wants`` in the inbox.
+        """
+        self.followers += 1
+        self._add(attempt, LeaseRow(attempt.id, attempt.number, before.number, wants))
 
     def bear(self, attempt: Attempt, row: SubmissionRow) -> Birth:
         """``attempt`` was begun, and its invocation ``row`` is accepted with this batch."""
         self.attempts[attempt.id] = attempt
         birth = self.births[attempt.id] = Birth(row)
         return birth
+
+    def _add(self, attempt: Attempt, lease: LeaseRow) -> None:
+        present = self.attempts.get(attempt.id)
+        if present is not None:
+            # Paused, resumed and claimed again, or begun too early: the other one writes nothing more.
+            assert present.lost, "of two attempts of one invocation, one has lost its lease"
+            self.leave_out(attempt.id)
+        self.attempts[attempt.id] = attempt
+        self.changes.leases.append(lease)
 
     def leave_out(self, id: UUID) -> None:
         """Forget what an attempt of ``id`` did."""
@@ -102,19 +116,22 @@ class Batch:
         changes.begun = [row for row in changes.begun if row.id != id]
         changes.whole = [row for row in changes.whole if row.id != id]
         self.ended = [(attempt, row) for attempt, row in self.ended if row.id != id]
-        for key, of_key in self._state.items():
-            self._state[key] = {name: row for name, row in of_key.items() if row.source != id}
+        self._state.pop(id, None)
 
     def write_state(self, write: StateWriteRow) -> None:
         """Fold a state write in: ``name`` None clears all that was written before."""
-        of_key = self._state.setdefault((write.service, write.key), {})
-        if write.name is None:
-            of_key.clear()
-        of_key[write.name] = write
+        _fold(self._state.setdefault(write.source, {}), write)
 
     def sealed(self) -> Changes:
         """The changes, complete."""
-        self.changes.state = [write for of_key in self._state.values() for write in of_key.values()]
+        writes = [write for of_attempt in self._state.values() for write in of_attempt.values()]
+        if self.followers:
+            # Several of one key, in the order in which they had it.
+            folded: dict[tuple[str, str], dict[str | None, StateWriteRow]] = {}
+            for write in writes:
+                _fold(folded.setdefault((write.service, write.key), {}), write)
+            writes = [write for of_key in folded.values() for write in of_key.values()]
+        self.changes.state = writes
         if self.births and not self._sealed:
             self._note_births()
         self._sealed = True
@@ -164,9 +181,8 @@ class Batch:
         own.endings = [row for row in all_.endings if row.id == id]
         single.ended = [(attempt, row) for attempt, row in self.ended if row.id == id]
         single.delays = self.delays  # whosever they are: looking once too often does no harm
-        for row in all_.state:
-            if row.source == id:
-                single.write_state(row)
+        for row in self._state.get(id, {}).values():
+            single.write_state(row)
         return single
 
 
@@ -184,3 +200,9 @@ def _birth_row(row: SubmissionRow, attempt: int, output: EndingRow | None) -> Bi
         attempt,
         *(_RUNS if output is None else (output.outcome, output.position, output.seen, output.value)),
     )
+
+
+def _fold(writes: dict[str | None, StateWriteRow], write: StateWriteRow) -> None:
+    if write.name is None:
+        writes.clear()
+    writes[write.name] = write

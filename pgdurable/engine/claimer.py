@@ -72,7 +72,7 @@ class Claimer:
             await asyncio.sleep(RETRY_PAUSE)
             self._wake.set()
             return
-        if len(started) == capacity.room:
+        if sum(row.inbox_seq is None for row in started) == capacity.room:
             self._wake.set()
         if started:
             self._started(started)

@@ -16,6 +16,7 @@ from pgdurable.store.errors import Refused, TryAgain, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from pgdurable.engine.attempt import Attempt
     from pgdurable.engine.turn import Turn
@@ -28,6 +29,8 @@ log = logging.getLogger("pgdurable.committer")
 RETRY_PAUSE: Final = 0.1
 PATIENCE: Final = 50.0
 """Seconds for which a batch is kept for a database that is away, or rolls back whatever it is given."""
+TURNS: Final = 64
+"""Of the loop, for which a batch is kept at most while followers run."""
 
 
 class Committer:
@@ -41,6 +44,7 @@ class Committer:
         applied: Callable[[Batch, Applied], None],
         refused: Callable[[Attempt, str], None],
         disown: Callable[[Batch], None],
+        in_vain: Callable[[Attempt], None],
     ) -> None:
         self._lane = lane
         self._turn = turn
@@ -49,6 +53,7 @@ class Committer:
         self._refused = refused
         self._disown = disown
         self._loop = asyncio.get_running_loop()
+        self._in_vain = in_vain
         self._wake = asyncio.Event()
         self.open = Batch()
 
@@ -61,7 +66,17 @@ class Committer:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._let_follow()
             await self.flush()
+
+    async def _let_follow(self) -> None:
+        """While the followers of a key run, one in each turn of the loop, all of them are to go together."""
+        begun = 0
+        for _ in range(TURNS):
+            if self.open.followers == begun:
+                return
+            begun = self.open.followers
+            await asyncio.sleep(0)
 
     async def flush(self) -> None:
         """Write what is open once it is our turn."""
@@ -77,11 +92,10 @@ class Committer:
             batch.release()
 
     async def _write(self, batch: Batch) -> None:
-        changes = batch.sealed()
         until = self._loop.time() + PATIENCE
         while True:
             try:
-                self._applied(batch, await verbs.apply(self._lane, changes, self._offer()))
+                applied = await verbs.apply(self._lane, batch.sealed(), self._offer())
             except (TryAgain, Unavailable) as error:
                 if self._loop.time() > until:
                     raise
@@ -96,7 +110,12 @@ class Committer:
                 if not self._without_births(batch):
                     return
             else:
-                return
+                if not applied.refused:
+                    self._applied(batch, applied)
+                    return
+                self._leave_out(batch, applied.refused)
+                if not batch:
+                    return
 
     def _without_births(self, batch: Batch) -> bool:
         """A batch that is written again goes without what was to be born with it: clients wait for that, and
@@ -106,6 +125,12 @@ class Committer:
             self._disown(batch)
             batch.sealed()
         return bool(batch)
+
+    def _leave_out(self, batch: Batch, refused: list[UUID]) -> None:
+        """These were begun ahead of a turn that did not come; nothing was written."""
+        for id in refused:
+            self._in_vain(batch.attempts[id])
+            batch.leave_out(id)
 
     async def _write_singly(self, batch: Batch, error: Refused) -> None:
         """One of them cannot be written: the others must not suffer for it."""

@@ -15,6 +15,7 @@ from pgdurable.engine import stuck
 from pgdurable.engine.absent import absent
 from pgdurable.engine.attempt import Attempt, first_start, start_of
 from pgdurable.engine.committer import Committer
+from pgdurable.engine.followers import Followers
 from pgdurable.engine.missing import Missing
 from pgdurable.engine.outcome import describe_failure, ending_row
 from pgdurable.engine.turn import Turn
@@ -23,7 +24,7 @@ from pgdurable.store.errors import OutcomeUnknown, TryAgain, Unavailable
 from pgdurable.store.rows import EndingRow
 from pgdurable_sdk.exceptions import AttemptLost
 from pgdurable_sdk.limits import Limits
-from pgdurable_sdk.port import Failed
+from pgdurable_sdk.port import Completed, Failed
 
 T = TypeVar("T")
 
@@ -77,12 +78,15 @@ class Residents:
         state_lane: Lane,
         offer: Callable[[], Capacity],
         room_made: Callable[[], None],
+        next_number: Callable[[], int],
     ) -> None:
         self._around = around
         self._settings = around.settings
         self._limits = Limits(around.settings.payload_warning, around.settings.payload_limit)
         self._state_lane = state_lane
         self._room_made = room_made
+        self._next_number = next_number
+        self._followers = Followers()
         self._attempts: dict[UUID, Attempt] = {}
         self._waiting = 0
         """How many attempts wait for notifications, as of the last look; the others are active."""
@@ -90,7 +94,7 @@ class Residents:
         self._quiet = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.committer = Committer(
-            apply_lane, Turn(around.pen), offer, self._applied, self._refused, self._disown
+            apply_lane, Turn(around.pen), offer, self._applied, self._refused, self._disown, self._drop
         )
         self.missing = Missing(notifications_lane, self._settings.missing_poll, self._attempts)
 
@@ -132,14 +136,16 @@ class Residents:
     # -- from start to end ---------------------------------------------------------------------------------
 
     def start_all(self, rows: Iterable[StartRow], inputs: dict[UUID, SubmissionRow] | None = None) -> None:
-        """Begin attempts that SQL has leased to this incarnation."""
+        """Begin attempts that SQL has leased to this incarnation, and keep the followers for later."""
         for row in rows:
-            self._start(row, inputs.get(row.id) if inputs else None)
+            if row.attempt is None:
+                self._followers.add(row)
+            else:
+                self._start(row, row.attempt, inputs.get(row.id) if inputs else None)
 
     def begin(self, row: SubmissionRow, number: int) -> Birth:
         """Begin the first attempt of an invocation that is accepted with the open batch."""
-        start = first_start(row, number)
-        attempt = self._attempt(start, row)
+        attempt = self._attempt(first_start(row, number), number, row)
         batch = self.committer.open
         birth = batch.bear(attempt, row)
         attempt.born_in(batch)
@@ -148,17 +154,35 @@ class Residents:
         self.committer.wake()
         return birth
 
-    def _start(self, row: StartRow, input: SubmissionRow | None) -> None:
-        attempt = self._attempt(row, input)
+    def _start(self, row: StartRow, number: int, input: SubmissionRow | None) -> None:
+        attempt = self._attempt(row, number, input)
         older = self._attempts.get(row.id)
         if older is not None:
             self._drop(older)  # paused and resumed so soon that nobody has told it yet
+        self._followers.leased(attempt)
         self._go(attempt)
         self.missing.begun(row.id)
 
-    def _attempt(self, row: StartRow, input: SubmissionRow | None) -> Attempt:
+    def _follow(self, before: Attempt) -> None:
+        """It has completed: begin the next of its key, if that is here, ahead of its turn."""
+        row = self._followers.take(before)
+        if row is None or row.id in self._attempts or not self._has_room:
+            self._followers.leave(before)  # its turn comes with the commit, here or elsewhere
+            return
+        attempt = self._attempt(row, self._next_number(), None, before)
+        attempt.follow(before, self._followers.begun(attempt))
+        self._go(attempt)
+        self.missing.begun(row.id)
+
+    @property
+    def _has_room(self) -> bool:
+        return not self._hurried and self.room(self._settings.concurrency) > 0
+
+    def _attempt(
+        self, row: StartRow, number: int, input: SubmissionRow | None, before: Attempt | None = None
+    ) -> Attempt:
         handler = self._around.handlers.get((row.service, row.handler)) or absent(row.service, row.handler)
-        return Attempt(self, row, handler, start_of(row, handler, input))
+        return Attempt(self, row, number, handler, start_of(row, handler, input, before))
 
     def _go(self, attempt: Attempt) -> None:
         self._attempts[attempt.id] = attempt
@@ -188,8 +212,13 @@ class Residents:
         if failed is not None:
             log.warning("%s", describe_failure(attempt, failed, row))
         self._end_with(attempt, row)
+        if isinstance(ending, Completed):
+            self._follow(attempt)
+        else:
+            self._followers.leave(attempt)
 
     def _end_with(self, attempt: Attempt, row: EndingRow) -> None:
+        attempt.ended = True
         batch = self.committer.open
         batch.enter(attempt).endings.append(row)
         batch.ended.append((attempt, row))
@@ -207,7 +236,7 @@ class Residents:
     def abort(self, id: UUID) -> None:
         """The lease of an attempt is gone: stop it as soon as it awaits something."""
         attempt = self._attempts.get(id)
-        if attempt is not None:
+        if attempt is not None and not attempt.ended:
             self._drop(attempt)
             # The hint may be late, and this a newer attempt with a lease: then that is given back.
             size, seen = attempt.execution.journal_size, attempt.execution.seen
@@ -220,8 +249,14 @@ class Residents:
         self._end_attempt(attempt, failed)
 
     def _drop(self, attempt: Attempt) -> None:
-        self._forget(attempt)
-        _cut_off(attempt)
+        """What it has done since the last commit does not count, nor what was begun on that."""
+        dropped: Attempt | None = attempt
+        while dropped is not None:
+            self._forget(dropped)
+            self._followers.leave(dropped)
+            _cut_off(dropped)
+            follower, dropped.follower = dropped.follower, None
+            dropped = follower
 
     def abandon_all(self) -> None:
         """The incarnation is over: what they journaled stands, and goes on elsewhere."""
@@ -244,6 +279,7 @@ class Residents:
             self._drop(batch.attempts[id])
         for attempt, row in batch.ended:
             self._forget(attempt)
+            attempt.follower = None  # it holds its key by now
             if row.type == "complete" and not attempt.lost and row.outcome is not None:
                 self._around.results.resolve(row.id, row.outcome, row.value)
         if batch.delays:
@@ -260,6 +296,8 @@ class Residents:
     def _refused(self, attempt: Attempt, message: str) -> None:
         """PostgreSQL does not take what this attempt wrote; what it had written before stands."""
         if not attempt.lost:
+            if attempt.follower is not None:
+                self._drop(attempt.follower)
             _cut_off(attempt)
             self.committer.open.leave_out(attempt.id)  # it goes on from what was refused
             failed = Failed(code=500, message=f"the database refused what the handler did: {message}")

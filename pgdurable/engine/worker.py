@@ -88,7 +88,13 @@ class Worker:
         heart = Heart(self._dsn, worker, self._settings.lease, lambda reason: self._give_up(lost, reason))
         claimer = Claimer(claim_lane, self._poll, self.claim_offer, self.start_all)
         residents = Residents(
-            self._around, apply_lane, notifications_lane, state_lane, self.offer, claimer.room_made
+            self._around,
+            apply_lane,
+            notifications_lane,
+            state_lane,
+            self.offer,
+            claimer.room_made,
+            self._next_number,
         )
         try:
             await heart.start()
@@ -172,6 +178,11 @@ class Worker:
         room = 0 if self._draining else self.residents.room(active)
         return Capacity(self.incarnation, room, number, self._preload)
 
+    def _next_number(self) -> int:
+        """Of an attempt that the residents begin themselves."""
+        number, self._number = self._number, self._number + 1
+        return number
+
     def serves(self, route: str) -> bool:
         """Whether this worker takes work of ``route``, a service or ``service@deployment``. SQL decides; this
         may be behind for a moment.
@@ -198,8 +209,7 @@ class Worker:
             return None
         if not self.serves(row.service) or not residents.room(self._settings.hand_over):
             return None
-        number = self._number
-        self._number += 1
+        number = self._next_number()
         return residents.begin(row, number)
 
     # -- the end -------------------------------------------------------------------------------------------

@@ -35,8 +35,12 @@ class SubmissionRow(NamedTuple):
 
 
 class LeaseRow(NamedTuple):
+    """``after``, ``wants``: of a follower that was begun ahead of its turn (sql/functions/36_follow.sql)."""
+
     id: UUID
     attempt: int
+    after: int | None = None
+    wants: int | None = None
 
 
 class BirthRow(NamedTuple):
@@ -162,10 +166,12 @@ class NotificationRow(NamedTuple):
 
 
 class StartRow(NamedTuple):
-    """All that is needed to run an attempt; ``entries`` is None when the submitter holds the input itself."""
+    """All that is needed to run an attempt; ``entries`` is None when the submitter holds the input itself.
+    With an ``inbox_seq`` it is a follower: it has no lease and no state yet.
+    """
 
     id: UUID
-    attempt: int
+    attempt: int | None
     service: str
     handler: str
     key: str | None
@@ -179,6 +185,7 @@ class StartRow(NamedTuple):
     notifications: list[NotificationRow] | None
     state: list[tuple[str, bytes]] | None
     state_complete: bool
+    inbox_seq: int | None = None
 
 
 class PreloadRow(NamedTuple):
@@ -240,6 +247,7 @@ class Submitted(NamedTuple):
 
 
 class Applied(NamedTuple):
+    refused: list[UUID]
     fenced: list[UUID]
     delivered: list[NotificationRow]
     started: list[StartRow]

@@ -107,8 +107,9 @@ async def claim(lane: Lane, capacity: Capacity) -> list[StartRow]:
 
 
 async def apply(lane: Lane, changes: Changes, capacity: Capacity) -> Applied:
-    """Commit what handlers did. Raises :exc:`WorkerFenced` when this worker was declared dead."""
-    fenced, delivered, started, hints = await lane.row(
+    """Commit what handlers did; nothing, if a follower is refused. Raises :exc:`WorkerFenced` when this
+    worker was declared dead."""
+    refused, fenced, delivered, started, hints = await lane.row(
         query("apply"),
         capacity.worker,
         changes.leases,
@@ -125,7 +126,7 @@ async def apply(lane: Lane, changes: Changes, capacity: Capacity) -> Applied:
         changes.begun,
         changes.whole,
     )
-    return Applied(fenced or [], _notifications(delivered), _starts(started), _hints(hints))
+    return Applied(refused or [], fenced or [], _notifications(delivered), _starts(started), _hints(hints))
 
 
 async def signal(lane: Lane, signals: Sequence[SignalRow]) -> Signalled:

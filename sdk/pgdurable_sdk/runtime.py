@@ -43,7 +43,7 @@ from pgdurable_sdk.state import StateView
 from pgdurable_sdk.steps import IN_STEP, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import timedelta
 
     from pgdurable_sdk.codec import JournalValueCodec
@@ -101,7 +101,7 @@ class Execution:
         """State that the handler asked for and that is not here."""
         self.provisional = False
         """Whether the handler was given what is not committed yet: its input, when it is begun before that is
-        accepted, or state, when it is a shared one."""
+        accepted, state, when it is a shared one, or its turn, when it is begun ahead of that."""
         self.finished = False
         self.thread: int | None = None
         """That of a handler that is a plain function."""
@@ -206,6 +206,13 @@ class Execution:
         """Decode what the handler is about to be given. Raises CodecError."""
         if self.coding is not None:
             await self.coding.decode(node)
+
+    @property
+    def left(self) -> tuple[Mapping[str, bytes | None], bool]:
+        """The state as the handler has left it, and whether that is all there is: for the next of its key."""
+        if self._state is None:
+            return self.start.state, self.start.state_complete
+        return self._state.values, self._state.complete
 
     @property
     def state(self) -> StateView:

@@ -23,6 +23,11 @@ class StateView:
         self.complete = complete
         """Whether what is not here does not exist."""
 
+    @property
+    def values(self) -> Mapping[str, bytes | None]:
+        """All that is known."""
+        return self._values
+
     def knows(self, name: str) -> bool:
         return self.complete or name in self._values
 

@@ -36,7 +36,7 @@ as $$
                 ) s
             )
         end,
-        i.key is null or (state.fits and state.names is null)
+        i.key is null or (state.fits and state.names is null), null
     )::pgdurable_engine.start order by ids.ordinality)
     from unnest(p_ids) with ordinality ids (id, ordinality)
     join pgdurable_engine.invocation i on i.id = any (array[ids.id])
@@ -83,7 +83,7 @@ as $$
             select row(s.name, s.value)::pgdurable_engine.state_value
             from pgdurable_engine.state s where s.service = n.service and s.key = n.key
         ) end,
-        n.key is null or state.fits
+        n.key is null or state.fits, null
     )::pgdurable_engine.start)
     from unnest(p_new) n
     left join lateral (

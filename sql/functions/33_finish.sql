@@ -16,7 +16,9 @@ begin
     with done as (
         update pgdurable_engine.invocation i
         set status = 'completed', outcome = f.outcome, awaiting = null, modified_at = p_now, completed_at = p_now,
-            running_at = coalesce(i.running_at, r.started_at), deployment_id = coalesce(i.deployment_id, p_pin)
+            -- A follower that completes in the batch that begins it was never in `running`.
+            running_at = coalesce(i.running_at, r.started_at, case when f.index is not null then p_now end),
+            deployment_id = coalesce(i.deployment_id, p_pin)
         from (select * from unnest(p_finished) u order by u.id) f
         left join pgdurable_engine.running r on r.id = any (array[f.id])
         where i.id = any (array[f.id]) and i.status <> 'completed'

@@ -46,6 +46,9 @@ begin
             else
                 started := pgdurable_engine.starts(v_taken, v_taken, p_preload);
             end if;
+            if cardinality(v_runnable) < cardinality(v_admitted) then
+                started := started || pgdurable_engine.followers_of(started, '{}', v_routes);
+            end if;
         end if;
     end if;
 

@@ -1,5 +1,6 @@
 -- Verb 2, claim: ready -> running, at most p_room, oldest first over all routes that the worker serves. One round trip
--- brings everything needed to run. Only `ready` is looked at, so whatever waits elsewhere costs nothing here.
+-- brings everything needed to run, and the followers of the keys that were taken (36_follow.sql). Only `ready` is looked
+-- at, so whatever waits elsewhere costs nothing here.
 
 create or replace function pgdurable_engine.claim(
     p_worker uuid, p_room int, p_attempt bigint, p_preload pgdurable_engine.preload[] default '{}',
@@ -39,6 +40,7 @@ begin
 
     if v_ids is not null then
         started := pgdurable_engine.starts(v_ids, '{}', p_preload);
+        started := started || pgdurable_engine.followers_of(started, '{}', v_routes);
     end if;
 end $$;
 

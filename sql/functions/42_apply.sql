@@ -4,6 +4,9 @@
 -- nothing of it is written. Then, in this order: births, journal entries, promises, calls and sends, state, attaches,
 -- notices, endings; at last whatever became runnable is placed. What is born here needs no lease: p_begun get one,
 -- p_whole have completed already and are in no p_endings.
+--
+-- A lease with `after` is that of a follower (36_follow.sql). If one is not the next of its key, it is `refused`, and
+-- nothing at all is written: the caller sends the batch again without it.
 
 create or replace function pgdurable_engine.apply(
     p_worker   uuid,
@@ -20,6 +23,7 @@ create or replace function pgdurable_engine.apply(
     p_preload pgdurable_engine.preload[] default '{}',
     p_begun    pgdurable_engine.birth[] default '{}',
     p_whole    pgdurable_engine.birth[] default '{}',
+    out refused   uuid[],
     out fenced    uuid[],
     out delivered pgdurable_engine.notification[],
     out started   pgdurable_engine.start[],
@@ -42,14 +46,18 @@ declare
     v_hints    pgdurable_engine.hint[];
     v_news     pgdurable_engine.notification[];
     v_cancels  pgdurable_engine.signal[] := '{}';
+    v_begun    uuid[] := '{}';  -- the followers
+    v_ending   uuid[];  -- if there are any: who completes
 begin
     select w.routes, w.pin into v_routes, v_pin from pgdurable_engine.enter_worker(p_worker) w;
 
     if cardinality(p_leases) > 0 then
-        select array_agg(l.id) into fenced
+        select
+            array_agg(l.id) filter (where r.id is null and l.after is null),
+            coalesce(array_agg(l.id) filter (where l.after is not null), '{}')
+        into fenced, v_begun
         from unnest(p_leases) l
-        left join pgdurable_engine.running r on r.id = any (array[l.id]) and r.owner = p_worker and r.attempt = l.attempt
-        where r.id is null;
+        left join pgdurable_engine.running r on r.id = any (array[l.id]) and r.owner = p_worker and r.attempt = l.attempt;
     end if;
     if fenced is not null then
         p_entries := array(select x from unnest(p_entries) x where x.id <> all (fenced));
@@ -61,24 +69,20 @@ begin
         p_endings := array(select x from unnest(p_endings) x where x.id <> all (fenced));
     end if;
 
-    if cardinality(p_whole) > 0 then
-        perform pgdurable_engine.bear_whole(p_whole, v_pin, v_now);
-    end if;
-    if cardinality(p_begun) > 0 then
-        perform pgdurable_engine.bear(p_begun, p_worker, v_now);
-    end if;
-
     -- A cancellation is more than a signal for one that has not begun: it goes the way of those from outside.
     if cardinality(v_notices) > 0 then
         v_cancels := array(
             select row(n.id, 'cancel', null, null, null, null)::pgdurable_engine.signal
-            from unnest(v_notices) with ordinality n where n.type = 31743 and n.index = 1 order by n.ordinality
+            from unnest(v_notices) with ordinality n
+            where n.type = 31743 and n.index = 1 and n.id <> all (v_begun)
+            order by n.ordinality
         );
         if cardinality(v_cancels) > 0 then
             v_notices := array(
                 select row(n.source, n.id, n.type, n.index, n.name, n.outcome, n.value)::pgdurable_engine.notice
                 from unnest(v_notices) with ordinality n
-                where n.type <> 31743 or n.index is distinct from 1 order by n.ordinality
+                where n.type <> 31743 or n.index is distinct from 1 or n.id = any (v_begun)
+                order by n.ordinality
             );
         end if;
     end if;
@@ -100,6 +104,21 @@ begin
                 where i.handler_type = 'exclusive'
             )
         );
+    end if;
+
+    if cardinality(v_begun) > 0 then
+        v_ending := array(select e.id from unnest(p_endings) e where e.type = 'complete');
+        refused := pgdurable_engine.refused_followers(p_worker, v_routes, p_leases, v_ending);
+        if refused is not null then
+            return;
+        end if;
+    end if;
+
+    if cardinality(p_whole) > 0 then
+        perform pgdurable_engine.bear_whole(p_whole, v_pin, v_now);
+    end if;
+    if cardinality(p_begun) > 0 then
+        perform pgdurable_engine.bear(p_begun, p_worker, v_now);
     end if;
 
     if cardinality(p_entries) > 0 then
@@ -125,6 +144,8 @@ begin
         v_locked := array(
             select e.id from unnest(p_endings) e
             union all
+            select b from unnest(v_begun) b
+            union all
             select n.id from unnest(v_notices) n
             union all
             select i.caller_id from unnest(v_finished) f join pgdurable_engine.invocation i on i.id = any (array[f.id])
@@ -143,6 +164,10 @@ begin
         perform pgdurable_engine.lock_invocations(v_locked);
     end if;
 
+    if cardinality(v_begun) > 0 then
+        hints := pgdurable_engine.follow(p_worker, p_leases, v_ending, v_now);
+    end if;
+
     if cardinality(p_calls) > 0 then
         select a.runnable, coalesce(a.admitted, '{}') into v_ids, v_fresh from pgdurable_engine.admit(p_calls, v_now) a;
         v_runnable := v_runnable || v_ids;
@@ -158,7 +183,8 @@ begin
     end if;
 
     if cardinality(v_cancels) > 0 then
-        select s.delivered, s.hints into delivered, hints from pgdurable_engine.signal(v_cancels) s;
+        select s.delivered, s.hints into delivered, v_hints from pgdurable_engine.signal(v_cancels) s;
+        hints := hints || v_hints;
     end if;
 
     if v_finished is not null then
@@ -190,7 +216,13 @@ begin
         hints := hints || v_hints;
         if v_taken is not null then
             started := pgdurable_engine.starts(v_taken, v_fresh, p_preload);
+            started := started || pgdurable_engine.followers_of(started, v_fresh, v_routes);
         end if;
+    end if;
+
+    if cardinality(v_begun) > 0 then
+        select started || pgdurable_engine.followers(array_agg(l.id), array_agg(l.wants), v_routes) into started
+        from unnest(p_leases) l where l.wants is not null and l.id <> all (v_ending);
     end if;
 end $$;
 

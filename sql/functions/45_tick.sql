@@ -219,7 +219,7 @@ as $$
         select i.id from pgdurable_engine.invocation i
         where i.id = any (p_ids) and i.status = 'completed'
             and i.completed_at + make_interval(secs => i.journal_retention) <= pgdurable_engine.clock()
-            and exists (select from pgdurable_engine.journal j where j.id = i.id and j.index = 0)
+            and (select true from pgdurable_engine.journal j where j.id = i.id and j.index = 0)
         order by i.id
         for update skip locked
     ))

@@ -282,7 +282,14 @@ create type pgdurable_engine.submission as (
     trace_parent      text
 );
 
-create type pgdurable_engine.lease as (id uuid, attempt bigint);
+-- Who takes part. `after` is null where SQL has leased the attempt. Else this is a follower that the worker has begun
+-- ahead of its turn, from what the attempt `after` of the same key had left when it completed.
+create type pgdurable_engine.lease as (
+    id      uuid,
+    attempt bigint,
+    after   bigint,
+    wants   bigint                                       -- followers behind this number in its inbox; null: none
+);
 
 -- An invocation of a service that a worker began while it was being accepted, with its attempt; and, if that has
 -- completed since, how.
@@ -387,7 +394,8 @@ create type pgdurable_engine.start as (
     entries         pgdurable_engine.journal[],
     notifications   pgdurable_engine.notification[],
     state           pgdurable_engine.state_value[],      -- null: too much, nothing of it is here
-    state_complete  boolean                              -- whether what is not in `state` does not exist
+    state_complete  boolean,                             -- whether what is not in `state` does not exist
+    inbox_seq       bigint                               -- of a follower: it is not leased, but waits here for its turn
 );
 
 create type pgdurable_engine.admission as (

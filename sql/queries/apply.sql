@@ -1,4 +1,4 @@
-select fenced, delivered, started, hints
+select refused, fenced, delivered, started, hints
 from pgdurable_engine.apply(
     $1::uuid, $2::pgdurable_engine.lease[], $3::pgdurable_engine.entry[], $4::pgdurable_engine.submission[],
     $5::pgdurable_engine.state_write[], $6::pgdurable_engine.promise_use[], $7::pgdurable_engine.attach[],

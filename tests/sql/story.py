@@ -119,6 +119,8 @@ class Attempt:
     start: Row
     size: int = 1
     seen: int = 0
+    after: int | None = None
+    wants: int | None = None
 
     def __post_init__(self) -> None:
         self.size = len(self.start["entries"] or [None])
@@ -129,7 +131,7 @@ class Attempt:
         return str(self.start["id"])
 
     def changes(self, **rows: Row) -> Changes:
-        lease = {"id": self.id, "attempt": self.start["attempt"]}
+        lease = {"id": self.id, "attempt": self.start["attempt"], "after": self.after, "wants": self.wants}
         return Changes(self.worker, [lease], {name: [row] for name, row in rows.items()})
 
     def entry(self, type: int, **more: Any) -> Row:
@@ -289,7 +291,14 @@ class Story:
         return attempt
 
     def started(self, starts: list[Row] | None, worker: str | None = None) -> list[Attempt]:
-        return [Attempt(worker or self.me, start) for start in starts or []]
+        leased = [start for start in starts or [] if start["inbox_seq"] is None]
+        return [Attempt(worker or self.me, start) for start in leased]
+
+    def follow(self, before: Attempt, start: Row, wants: int | None = None) -> Attempt:
+        """Ahead of its turn, from what `before` has left; until `began`, it is a follower for `apply`."""
+        number, self.attempts = self.attempts, self.attempts + 1
+        after = before.start["attempt"]
+        return Attempt(before.worker, start | {"attempt": number}, after=after, wants=wants)
 
     def apply(self, *changes: Changes, **capacity: Any) -> Row:
         """All in one batch."""

@@ -217,6 +217,26 @@ def completion(story: Story) -> Callable[[], Any]:
 
 
 @kind
+def hot_key(story: Story) -> Callable[[], Any]:
+    story.submit(*(exclusive() for _ in range(6)))
+    started = story.call("claim", **story.capacity(story.me))
+    (holder,) = story.started(started)
+    first = story.follow(holder, started[1])
+    second = story.follow(first, started[2], wants=started[2]["inbox_seq"])
+    return lambda: story.apply(holder.complete(), first.complete(), second.step())
+
+
+@kind
+def hot_key_misjudged(story: Story) -> Callable[[], Any]:
+    story.submit(exclusive(), exclusive())
+    started = story.call("claim", **story.capacity(story.me))
+    (holder,) = story.started(started)
+    first = story.follow(holder, started[1])
+    story.signal(first.id, "cancel")
+    return lambda: story.apply(holder.complete(), first.complete())
+
+
+@kind
 def failed_attempt(story: Story) -> Callable[[], Any]:
     attempt = story.run(plain())
     return lambda: story.apply(attempt.retry())

@@ -41,6 +41,7 @@ class Walk:
         story.call("end_worker", p_worker=story.me)
         self.workers = [story.worker(deployment, lease=1e6) for deployment in DEPLOYMENTS]
         self.running: list[Attempt] = []
+        self.followers: dict[str, list[Row]] = {}
         self.ids: list[str] = []
 
     def submission(self) -> Row:
@@ -63,11 +64,20 @@ class Walk:
         worker = self.random.choice(self.workers)
         new = [self.submission() for _ in range(self.random.randint(1, 4))]
         submitted = self.story.submit(*new, **self.story.capacity(worker, self.random.randint(0, 2)))
-        self.running += self.story.started(submitted["started"], worker)
+        self.begin(submitted["started"], worker)
 
     def claim(self) -> None:
         worker = self.random.choice(self.workers)
-        self.running += self.story.claim(worker, room=self.random.randint(1, 5))
+        capacity = self.story.capacity(worker, self.random.randint(1, 5))
+        self.begin(self.story.call("claim", **capacity), worker)
+
+    def begin(self, started: list[Row] | None, worker: str) -> None:
+        self.running += self.story.started(started, worker)
+        for start in started or []:
+            if start["inbox_seq"] is None:
+                self.followers[start["key"]] = []
+            else:
+                self.followers[start["key"]].append(start)
 
     def apply(self) -> None:
         worker = self.random.choice(self.workers)
@@ -75,10 +85,27 @@ class Walk:
         some = self.random.sample(mine, min(len(mine), self.random.randint(1, 4)))
         if not some:
             return
-        changes = [change for attempt in some for change in self.changes(attempt)]
-        applied = self.story.apply(*changes, **self.story.capacity(worker, self.random.randint(0, 2)))
+        done = [(attempt.id, change) for one in some for attempt, change in self.chain(one)]
+        while True:
+            changes = [change for _, change in done]
+            applied = self.story.apply(*changes, **self.story.capacity(worker, self.random.randint(0, 2)))
+            if not applied["refused"]:
+                break
+            done = [(id, change) for id, change in done if id not in applied["refused"]]
         self.running = [attempt for attempt in self.running if attempt not in some]
-        self.running += self.story.started(applied["started"], worker)
+        self.begin(applied["started"], worker)
+
+    def chain(self, attempt: Attempt) -> list[tuple[Attempt, Changes]]:
+        """What it did, and those that were begun when it completed, whether it was their turn or not."""
+        changes = self.changes(attempt)
+        done = [(attempt, change) for change in changes]
+        exclusive = attempt.start["handler_type"] == "exclusive"
+        waiting = self.followers.get(attempt.start["key"], []) if exclusive else []
+        completes = changes[-1].rows["endings"][0]["type"] == "complete"
+        if completes and waiting and self.random.random() < 0.8:
+            wants = self.random.choice([None, 0])
+            done += self.chain(self.story.follow(attempt, waiting.pop(0), wants))
+        return done
 
     def changes(self, attempt: Attempt) -> list[Changes]:
         """A few things, and an ending: attempts of a walk are short."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WORKER = UUID(int=9070)
 CAPACITY = Capacity(WORKER, 0, 1)
-NOTHING: tuple[list[Any], ...] = ([], [], [], [])
+NOTHING: tuple[list[Any], ...] = ([], [], [], [], [])
 """What ``apply`` answers when nothing comes of a batch."""
 
 

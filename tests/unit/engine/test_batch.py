@@ -65,7 +65,8 @@ def test_clearing_all_twice_is_clearing_all_once() -> None:
 
 
 def test_keys_do_not_mix() -> None:
-    assert folded(write("a", b"1", key="x"), write(None, key="y"), write("a", b"2", key="y")) == [
+    writes = write("a", b"1", key="x"), write(None, key="y", source=2), write("a", b"2", key="y", source=2)
+    assert folded(*writes) == [
         ("a", b"1"),
         (None, None),
         ("a", b"2"),
@@ -161,7 +162,7 @@ def test_a_newer_attempt_takes_the_place_of_an_older_one_of_the_same_invocation(
     batch, older = Batch(), attempt(1)
     batch.enter(older).entries.append(entry(older, 1))
     batch.write_state(write("a", b"old"))
-    newer = attempt(1)
+    newer, older.lost = attempt(1), True
     newer.number = 2
     batch.enter(newer).entries.append(entry(newer, 1))
     assert batch.attempts[newer.id] is newer
@@ -170,9 +171,8 @@ def test_a_newer_attempt_takes_the_place_of_an_older_one_of_the_same_invocation(
     assert batch.sealed().state == []
 
 
-def test_an_older_attempt_does_not_push_out_a_newer_one() -> None:
+def test_of_two_attempts_of_one_invocation_only_one_takes_part() -> None:
     batch, newer = Batch(), attempt(1)
-    newer.number = 2
     batch.enter(newer)
     with pytest.raises(AssertionError):
         batch.enter(attempt(1))
@@ -187,3 +187,26 @@ def test_one_that_was_left_out_may_come_back_with_something_else() -> None:
     batch.enter(one).endings.append(ending(one))
     assert {row.id for row in batch.changes.leases} == {one.id, two.id}
     assert [row.id for row in batch.changes.entries] == [two.id]
+
+
+def test_of_several_on_one_key_the_last_write_counts() -> None:
+    batch, one, two = Batch(), attempt(1), attempt(2)
+    batch.enter(one)
+    batch.write_state(write("a", b"1"))
+    batch.write_state(write("b", b"1"))
+    batch.follow(one, two, None)
+    batch.write_state(write("a", b"2", source=2))
+    assert [(row.name, row.value) for row in batch.sealed().state] == [("a", b"2"), ("b", b"1")]
+    assert batch.changes.leases == [LeaseRow(one.id, 1), LeaseRow(two.id, 2, after=1)]
+
+
+def test_what_one_has_overwritten_is_there_again_when_it_is_left_out() -> None:
+    batch, one, two = Batch(), attempt(1), attempt(2)
+    batch.enter(one)
+    batch.write_state(write("a", b"1"))
+    batch.follow(one, two, None)
+    batch.write_state(write(None, source=2))
+    assert [(row.name, row.source) for row in batch.sealed().state] == [(None, two.id)]
+    batch.leave_out(two.id)
+    assert [(row.name, row.value) for row in batch.sealed().state] == [("a", b"1")]
+    assert batch.changes.leases == [LeaseRow(one.id, 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ class Story:
         self.lane = ScriptedLane(deque(answers))
         self.applied: list[tuple[Batch, Applied]] = []
         self.refused: list[tuple[Attempt, str]] = []
+        self.in_vain: list[Attempt] = []
         self.committer = Committer(
             self.lane.as_lane(),
             Turn(asyncio.Lock()),
@@ -34,6 +36,7 @@ class Story:
             lambda batch, applied: self.applied.append((batch, applied)),
             lambda attempt, message: self.refused.append((attempt, message)),
             self.disown,
+            self.in_vain.append,
         )
 
     def disown(self, batch: Batch) -> None:
@@ -131,7 +134,7 @@ async def test_a_batch_that_is_cut_off_at_shutdown_is_lost() -> None:
 
     story = Story()
     story.committer = Committer(
-        Hanging().as_lane(), Turn(asyncio.Lock()), lambda: CAPACITY, nothing, nothing, print
+        Hanging().as_lane(), Turn(asyncio.Lock()), lambda: CAPACITY, nothing, nothing, print, print
     )
     waiting = story.write(attempt(1))
     flushing = asyncio.ensure_future(story.committer.flush())
@@ -236,3 +239,38 @@ async def test_what_was_to_be_born_with_a_batch_of_unknown_outcome_is_not_accept
     with pytest.raises(OutcomeUnknown):
         await story.committer.flush()
     assert not await accepted
+
+
+async def test_what_was_begun_in_vain_is_left_out_and_the_rest_is_sent_again() -> None:
+    holder, follower = attempt(1), attempt(2)
+    story = Story(([follower.id], [], [], [], []))
+    batch = story.committer.open
+    batch.enter(holder).endings.append(ending(holder))
+    batch.follow(holder, follower, None)
+    batch.enter(follower).entries.append(entry(follower))
+    await story.committer.flush()
+    assert story.in_vain == [follower]
+    assert [[row.id for row in call[1]] for call in story.lane.calls] == [
+        [holder.id, follower.id],
+        [holder.id],
+    ] or (len(story.lane.calls) == 2 and story.entries(1) == [])
+    assert [batch for batch, _ in story.applied] == [batch]
+
+
+async def test_a_batch_waits_while_followers_are_begun() -> None:
+    story = Story()
+    running = asyncio.ensure_future(story.committer.run())
+    batch = story.committer.open
+    attempts = [attempt(number) for number in range(1, 5)]
+    batch.enter(attempts[0]).endings.append(ending(attempts[0]))
+    story.committer.wake()
+    await asyncio.sleep(0)
+    for before, after in pairwise(attempts):
+        batch.follow(before, after, None)
+        batch.enter(after).endings.append(ending(after))
+        story.committer.wake()
+        await asyncio.sleep(0)
+    await batch.wait()
+    running.cancel()
+    assert len(story.lane.calls) == 1
+    assert [attempt.id for attempt in batch.attempts.values()] == [attempt.id for attempt in attempts]
