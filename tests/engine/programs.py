@@ -96,9 +96,13 @@ def check_steps(results: list[StepResult], lines: list[Line]) -> None:
 
 
 def check_turns(lines: list[Line]) -> None:
-    """On each key nobody does anything between another's begin and end; who was killed begins again."""
+    """On each key nobody does anything between another's begin and end.
+
+    Who begins again did not count before: it was killed, or begun ahead of its turn by a process that was.
+    """
+    last = {line["id"]: number for number, line in enumerate(lines) if line.kind == "begin"}
     holders: dict[str, str | None] = {}
-    for line in lines:
+    for line in (line for number, line in enumerate(lines) if number >= last[line["id"]]):
         holder = holders.get(line["key"])
         assert holder in (None, line["id"]), f"{line} while {holder} has its turn"
         holders[line["key"]] = line["id"] if line.kind == "begin" else None
