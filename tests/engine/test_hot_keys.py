@@ -1,9 +1,10 @@
-"""A key that many wait for is drained in order, many to a commit, and nobody outside can tell the difference."""
+"""A key that many wait for is drained in order, many to a commit, and nobody outside can tell."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,7 +15,7 @@ from tests.engine.programs import check_turns
 from tests.engine.watching import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from tests.engine.clients import Client
     from tests.engine.conftest import Engine
@@ -40,13 +41,15 @@ async def resolve(engine: Engine, word: str) -> None:
     engine.database.value("select pgdurable.resolve_awakeable(%s, '\"go\"')", line["awakeable"])
 
 
+def has_grown(engine: Engine, size: int) -> bool:
+    return engine.ledger.count("end") > size
+
+
 @contextmanager
-def nothing_commits(engine: Engine) -> Iterator[psycopg.Connection]:
+def nothing_commits(engine: Engine) -> Generator[psycopg.Connection]:
     """Nothing that completes on the key is committed meanwhile. The connection holds the lock for that."""
     with psycopg.connect(engine.dsn) as connection:
-        connection.execute(
-            b"select pg_advisory_xact_lock(pgdurable_engine.key_lock('Queue', %s))", [KEY]
-        )
+        connection.execute(b"select pg_advisory_xact_lock(pgdurable_engine.key_lock('Queue', %s))", [KEY])
         yield connection
 
 
@@ -169,10 +172,7 @@ async def test_workers_are_killed_in_the_middle_of_a_chain(engine: Engine, clien
     sent = await send(client, *calls)
     for turn in range(1, 5):
         workers = await engine.workers(2, "queue.py", reap=0.2)
-        seen = len(engine.ledger.lines("end"))
-        await until(
-            lambda seen=seen: len(engine.ledger.lines("end")) > seen + 30, 20, f"turn {turn} is under way"
-        )  # type: ignore[misc]
+        await until(partial(has_grown, engine, engine.ledger.count("end") + 30), 20, f"turn {turn} goes on")
         for worker in workers:
             worker.kill()
     await engine.worker("queue.py", reap=0.2)

@@ -1,4 +1,4 @@
-"""Who is begun next on a key: those that SQL has shown, in order, and only behind the one that was last begun."""
+"""Who is begun next on a key: those that SQL has shown, in order, behind the one that was last begun."""
 
 from __future__ import annotations
 
