@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 FEW: Final = 32
 """With fewer at hand, more are asked for."""
 
+MOST: Final = 64 * 2**20
+"""Bytes of input, of all keys, that wait here: holders may wait for long, and those behind them do so in the
+database, too."""
+
 
 class Followers:
     """By key, the attempt that is the last to be begun here, and the followers behind it."""
@@ -30,13 +34,14 @@ class Followers:
     def __init__(self) -> None:
         self._last: dict[Key, Attempt] = {}
         self._behind: dict[Key, deque[StartRow]] = {}
+        self._size = 0
 
     def leased(self, attempt: Attempt) -> None:
         """SQL has started ``attempt``: whoever was behind another one on its key may be out of date."""
         if attempt.row.handler_type == HandlerType.EXCLUSIVE:
             key = attempt.row.service, attempt.row.key
+            self._forget(key)
             self._last[key] = attempt
-            self._behind.pop(key, None)
 
     def add(self, row: StartRow) -> None:
         """A follower of its key, if anybody is there that it could follow."""
@@ -46,12 +51,19 @@ class Followers:
         behind = self._behind.setdefault(key, deque())
         if not behind or row.inbox_seq > (behind[-1].inbox_seq or 0):
             behind.append(row)
+            self._size += _size(row)
+            if self._size > MOST:
+                self._forget(key)
 
     def take(self, attempt: Attempt) -> StartRow | None:
         """The one that follows ``attempt``; :meth:`begun` must follow, or :meth:`leave`."""
         key = attempt.row.service, attempt.row.key
         behind = self._behind.get(key)
-        return behind.popleft() if behind and self._last.get(key) is attempt else None
+        if not behind or self._last.get(key) is not attempt:
+            return None
+        row = behind.popleft()
+        self._size -= _size(row)
+        return row
 
     def begun(self, follower: Attempt) -> int | None:
         """It was begun: the number in the inbox behind which more of them are wanted, if they are."""
@@ -67,5 +79,13 @@ class Followers:
         if attempt.row.handler_type == HandlerType.EXCLUSIVE:
             key = attempt.row.service, attempt.row.key
             if self._last.get(key) is attempt:
-                del self._last[key]
-                self._behind.pop(key, None)
+                self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        self._last.pop(key, None)
+        for row in self._behind.pop(key, ()):
+            self._size -= _size(row)
+
+
+def _size(row: StartRow) -> int:
+    return len(row.entries[0].value or b"") if row.entries else 0

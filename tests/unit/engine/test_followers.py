@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from pgdurable.engine.followers import FEW, Followers
-from pgdurable.store.rows import StartRow
+from pgdurable.engine.followers import FEW, MOST, Followers
+from pgdurable.store.rows import JournalRow, StartRow
+from pgdurable_sdk.journal.entries import EntryType
 
 if TYPE_CHECKING:
     from pgdurable.engine.attempt import Attempt
@@ -18,10 +20,14 @@ class Begun:
     row: StartRow
 
 
-def start(number: int, key: str = "k", seq: int | None = None) -> StartRow:
+def start(number: int, key: str = "k", seq: int | None = None, input: bytes = b"") -> StartRow:
+    id = UUID(int=number)
+    entry = JournalRow(
+        id, 0, EntryType.INPUT, 0, None, None, None, None, None, input, None, datetime.now(UTC)
+    )
     return StartRow(
-        UUID(int=number), number if seq is None else None, "Cart", "add", key, "exclusive", None, None, 0, 0,
-        None, None, None, None, False, seq,
+        id, number if seq is None else None, "Cart", "add", key, "exclusive", None, None, 0, 0,
+        None, [entry], None, None, False, seq,
     )  # fmt: skip
 
 
@@ -100,3 +106,20 @@ def test_more_are_wanted_when_few_are_left() -> None:
     assert wanted[0] is None
     assert wanted[1:-1] == [FEW + 1] * (FEW - 1)
     assert wanted[-1] == 0, "there is nobody left, so from the beginning of the inbox"
+
+
+def test_only_so_much_of_them_waits_here() -> None:
+    followers, one, two = Followers(), attempt(100, "one"), attempt(101, "two")
+    followers.leased(one)
+    followers.leased(two)
+    half = bytes(MOST // 2)
+    followers.add(start(1, "one", seq=1, input=half))
+    followers.add(start(2, "two", seq=1, input=half))
+    followers.add(start(3, "two", seq=2, input=half))
+    followers.add(start(4, "two", seq=3))
+    assert followers.take(two) is None, "SQL is to say who is next"
+    assert drained(followers, one) == [1]
+    followers.leased(two)
+    followers.add(start(2, "two", seq=1, input=half))
+    followers.add(start(3, "two", seq=2, input=half))
+    assert drained(followers, two) == [2, 3]
