@@ -101,9 +101,9 @@ begin
         a.source, a.source, a.type, a.index, null,
         case when l.id is null then 'failure' when l.status = 'completed' then r.outcome else 'void' end,
         case when l.id is null then convert_to('{"code":404,"message":"invocation not found"}', 'UTF8') else r.value end
-    )::pgdurable_engine.notice)
+    )::pgdurable_engine.notice order by a.ordinality)
     into v_notices
-    from unnest(p_attaches) a
+    from unnest(p_attaches) with ordinality a
     left join locked l on l.id = a.target_id
     left join pgdurable_engine.results(array(select x.target_id from unnest(p_attaches) x)) r on r.id = a.target_id
     where l.id is null or l.status = 'completed' or a.type = 1043;

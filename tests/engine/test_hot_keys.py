@@ -56,7 +56,7 @@ def nothing_commits(engine: Engine) -> Generator[psycopg.Connection]:
 @pytest.fixture
 async def client(engine: Engine) -> Client:
     """Who sends while nobody serves, so that whoever claims the first finds the others behind it."""
-    worker = await engine.worker("queue.py")
+    worker = await engine.worker("words.py")
     client = await engine.client()
     worker.terminate()
     await worker.ended()
@@ -65,7 +65,7 @@ async def client(engine: Engine) -> Client:
 
 async def test_a_backlog_goes_in_a_few_commits(engine: Engine, client: Client) -> None:
     sent = await send(client, *(("add", f"{number}") for number in range(200)))
-    await engine.worker("queue.py")
+    await engine.worker("words.py")
     await engine.database.finishes(20)
     assert words(engine) == [f"{number}" for number in range(200)]
     assert [await client.attach(id) for id in (sent[0], sent[99], sent[199])] == [1, 100, 200]
@@ -79,7 +79,7 @@ async def test_nothing_leaves_the_process_before_what_it_relies_on_is_committed(
 ) -> None:
     calls = [("hold", "a"), ("add", "b"), ("add_after_a_step", "c"), ("add", "d")]
     sent = await send(client, *calls)
-    await engine.worker("queue.py")
+    await engine.worker("words.py")
     await until(lambda: engine.ledger.count("holds"), 10, "the first holds the key")
     answer = asyncio.create_task(client.attach(sent[1]))
     with nothing_commits(engine):
@@ -105,7 +105,7 @@ async def test_one_that_ends_before_its_turn_has_done_nothing(
 ) -> None:
     """It was run ahead of its turn, and so were those behind it, on what it had left."""
     sent = await send(client, ("hold", "a"), ("add", "b"), ("add", "c"), ("add", "d"))
-    await engine.worker("queue.py")
+    await engine.worker("words.py")
     await until(lambda: engine.ledger.count("holds"), 10, "the first holds the key")
     with nothing_commits(engine) as connection:
         await resolve(engine, "a")
@@ -125,7 +125,7 @@ async def test_a_holder_that_is_stopped_stops_nobody_behind_it(
     engine: Engine, client: Client, control: str
 ) -> None:
     sent = await send(client, ("add", "a"), ("hold", "b"), ("add", "c"), ("add", "d"))
-    await engine.worker("queue.py")
+    await engine.worker("words.py")
     await engine.database.reaches(sent[1], "running")
     await until(lambda: engine.ledger.count("holds"), 10, "it waits")
     assert [engine.database.status(id) for id in sent[2:]] == ["pending", "pending"]
@@ -148,7 +148,7 @@ async def test_what_goes_wrong_in_the_middle_keeps_the_others_in_order(
     handlers = ["add", "add_at_the_second_try", "add", "refuse", "add_after_a_sleep"]
     handlers += ["add_lazily", "add_lazily", "add_after_a_step", "add"]
     sent = await send(client, *((handler, f"{number}") for number, handler in enumerate(handlers)))
-    await engine.worker("queue.py")
+    await engine.worker("words.py")
     await client.attach(sent[-1])
     assert words(engine) == [f"{number}" for number in range(len(handlers))]
     with pytest.raises(Failed, match="no"):
@@ -159,7 +159,7 @@ async def test_what_goes_wrong_in_the_middle_keeps_the_others_in_order(
 
 async def test_state_that_is_read_lazily_is_handed_on(engine: Engine, client: Client) -> None:
     await send(client, *(("add_lazily", f"{number}") for number in range(60)))
-    await engine.worker("queue.py")
+    await engine.worker("words.py")
     await engine.database.finishes(10)
     assert words(engine) == [f"{number}" for number in range(60)]
     assert engine.database.value("select count(distinct completed_at) from invocation") < 10
@@ -171,11 +171,11 @@ async def test_workers_are_killed_in_the_middle_of_a_chain(engine: Engine, clien
     calls = [(handlers[number % len(handlers)], f"{number}") for number in range(300)]
     sent = await send(client, *calls)
     for turn in range(1, 5):
-        workers = await engine.workers(2, "queue.py", reap=0.2)
+        workers = await engine.workers(2, "words.py", reap=0.2)
         await until(partial(has_grown, engine, engine.ledger.count("end") + 30), 20, f"turn {turn} goes on")
         for worker in workers:
             worker.kill()
-    await engine.worker("queue.py", reap=0.2)
+    await engine.worker("words.py", reap=0.2)
     await engine.database.finishes(20)
     assert words(engine) == [word for _, word in calls], "all of them, once, in order"
     assert [await client.attach(id) for id in sent] == list(range(1, 301))
