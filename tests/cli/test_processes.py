@@ -7,9 +7,9 @@ import signal
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
-import httpx
 import psycopg
 import pytest
 
@@ -94,17 +94,21 @@ def test_processes_that_die_are_replaced_and_that_stop_finish(
 
 def test_replacing_all_refuses_nobody(app: Path, dsn: str, ports: dict[str, int]) -> None:
     port = {"port": ports["port"]}
-    refusals: list[httpx.ConnectError] = []
+    refusals: list[ConnectionRefusedError] = []
     replaced = threading.Event()
 
     def knock() -> None:
         while not replaced.is_set():
+            connection = HTTPConnection("127.0.0.1", ports["port"], timeout=30)
             try:
-                httpx.post(f"http://127.0.0.1:{ports['port']}/Processes/own_id", timeout=30)
-            except httpx.ConnectError as error:
+                connection.request("POST", "/Processes/own_id")
+                connection.getresponse().read()
+            except ConnectionRefusedError as error:
                 refusals.append(error)
-            except httpx.TransportError:
+            except (ConnectionError, HTTPException):
                 pass  # accepted by the old one in its last moment, and closed before the request was there
+            finally:
+                connection.close()
 
     with started("worker", app, "--dsn", dsn, "--processes", "2", **port) as worker:
         worker.await_line("worker serves")

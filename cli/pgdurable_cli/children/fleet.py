@@ -106,8 +106,8 @@ class Fleet:
         while reason is not None:
             pause = place.restarts.pause_after(place.child.lived)
             ended = f"process {place.child.pid} ended ({reason})"
-            Failure(f"{ended}, another one is started in {pause:g} s").show()
             await self._clear(place)
+            Failure(f"{ended}, another one is started in {pause:g} s").show()
             await asyncio.sleep(pause)
             reason = await self._try_again(place)
         say(Text(f"process {place.child.pid} is ready", style="green"))
