@@ -9,6 +9,7 @@ import sys
 import pytest
 
 EXTRAS = {
+    "openai": ("agents", "openai", "DurableRunner"),
     "pydantic": ("pydantic_ai", "pydantic-ai", "RestateAgent"),
     "tracing": ("opentelemetry", "tracing", "RestateTracer"),
 }

@@ -11,7 +11,7 @@ from tests.engine.watching import until
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
-GUIDES = ["guide_pydantic_ai"]
+GUIDES = ["guide_pydantic_ai", "guide_openai"]
 
 
 @pytest.mark.slow
