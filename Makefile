@@ -43,6 +43,11 @@ fmt: .venv/.dev ## format, and fix what can be fixed
 bench: .venv/.dev ## throughput and latency on this machine (takes arguments: make bench ARGS=...)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: verify
+verify: .venv/.dev ## programs under faults, and the invariants (SEED=7, HOURS=4, MUTANTS=1, TAKEOVER=1)
+	@exec $(BIN)/python -m verify $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) \
+		$(if $(MUTANTS),--mutants) $(if $(TAKEOVER),--takeover) $(ARGS)
+
 .PHONY: snapshot
 snapshot: .venv/.dev ## regenerate sql/schema.snapshot.sql from the migrations
 	@exec $(BIN)/python -m tests.sql.snapshot

@@ -1,0 +1,39 @@
+"""The plan of a round comes from its seed, and mutants fit the engine that they break."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from verify.checkers import INVARIANTS
+from verify.faults import FAULTS, plan
+from verify.mutants import Mutant, mutants
+
+
+def test_a_seed_is_a_plan() -> None:
+    names = list(FAULTS)
+    assert plan(7, 60, names) == plan(7, 60, names)
+    assert plan(7, 60, names) != plan(8, 60, names)
+
+
+def test_something_breaks_every_two_seconds_and_everything_in_a_minute() -> None:
+    planned = plan(7, 60, list(FAULTS))
+    assert all(later.at - earlier.at < 2 for earlier, later in pairwise(planned))
+    assert {fault.name for fault in planned} == set(FAULTS)
+
+
+@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
+def test_mutants_change_what_there_is(mutant: Mutant) -> None:
+    if mutant.replacement is not None:
+        assert mutant.replacement.text()
+    assert set(mutant.faults) <= set(FAULTS)
+
+
+def test_there_are_twenty_mutants_at_least() -> None:
+    assert len(mutants()) >= 20
+
+
+def test_each_invariant_says_what_it_is() -> None:
+    for file in INVARIANTS.glob("*.sql"):
+        assert file.read_text(encoding="utf-8").startswith(f"-- I{int(file.name[1:3])}"), file
