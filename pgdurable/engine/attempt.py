@@ -162,6 +162,11 @@ class Attempt:
         self._batch = batch
         self.execution.provisional = True
 
+    def let_go(self) -> None:
+        """Its ending is committed: nobody looks at it again."""
+        self.task = self._batch = None
+        self.execution.let_go()
+
     # -- from the residents --------------------------------------------------------------------------------
 
     def is_stuck(self, seconds: float) -> bool:

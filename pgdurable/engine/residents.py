@@ -282,6 +282,8 @@ class Residents:
             attempt.follower = None  # it holds its key by now
             if row.type == "complete" and not attempt.lost and row.outcome is not None:
                 self._around.results.resolve(row.id, row.outcome, row.value)
+            if not attempt.lost:
+                attempt.let_go()
         if batch.delays:
             self._around.timers.expect(min(batch.delays))
         self.deliver(applied.delivered)
