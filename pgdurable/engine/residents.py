@@ -334,20 +334,27 @@ class Residents:
             passed, looked = min(now - looked, interval * 2), now
             if not self._attempts:
                 continue
-            scale = self._patience()
-            waiting = 0
-            for attempt in list(self._attempts.values()):
-                execution = attempt.execution
-                execution.note_slow_runs()
-                since = execution.waiting_since
-                if since is not None:
-                    waiting += 1
-                    if now - since >= attempt.inactivity * scale:
-                        execution.suspend()
-                elif not attempt.lost and attempt.is_stuck(passed):
-                    self._abort_stuck(attempt)
-            self._waiting = waiting
+            self._waiting = self._look(now, passed)
             self._room_made()
+
+    def _look(self, now: float, passed: float) -> int:
+        """Look at each, ``passed`` seconds after the last time. Returns how many wait, which with thousands of
+        them must cost next to nothing.
+        """
+        scale = self._patience()
+        waiting = 0
+        for attempt in list(self._attempts.values()):
+            execution = attempt.execution
+            since = execution.waiting_since
+            if since is None:
+                execution.note_slow_runs()
+                if not attempt.lost and attempt.is_stuck(passed):
+                    self._abort_stuck(attempt)
+            else:
+                waiting += 1
+                if now - since >= attempt.inactivity * scale:
+                    execution.suspend()
+        return waiting
 
     def _patience(self) -> float:
         """What part of its inactivity timeout a handler may wait in memory: all, while a quarter is free."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ import psycopg
 import pytest
 
 from pgdurable import Context, Service
+from pgdurable.engine.attempt import Attempt
 from pgdurable.node import Node
+from pgdurable_sdk.runtime import Execution
 from tests.engine.clients import Client
 from tests.engine.watching import until
 
@@ -125,3 +128,14 @@ async def test_what_was_not_accepted_when_its_process_died_never_was(engine: Eng
             with suppress(httpx.TransportError):
                 pytest.fail(f"answered {(await answer).text}")
     assert engine.database.rows("select * from invocation") == []
+
+
+async def test_nothing_of_an_attempt_is_left_to_the_collector(here: Here) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for handler in ("echo", "step"):
+            assert await here.client.call("Here", handler, "hello") == "hello"
+        assert [each for each in gc.get_objects() if isinstance(each, (Attempt, Execution))] == []
+    finally:
+        gc.enable()
