@@ -338,8 +338,8 @@ class Residents:
             self._room_made()
 
     def _look(self, now: float, passed: float) -> int:
-        """Look at each, ``passed`` seconds after the last time. Returns how many wait: to look at thousands of
-        these must cost next to nothing.
+        """Look at each, ``passed`` seconds after the last time. Returns how many wait: to look at thousands
+        of these must cost next to nothing.
         """
         scale = self._patience()
         waiting = 0
