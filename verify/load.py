@@ -198,7 +198,7 @@ class Load:
     async def _interfere(self, luck: Random) -> None:
         """Some programs are cancelled or killed."""
         while not self._over.is_set():
-            await asyncio.sleep(luck.uniform(0.2, 3))
+            await asyncio.sleep(luck.uniform(0.1, 1))
             chapter = self.chapters[-1]
             before = set(chapter.killed)
             with suppress(psycopg.Error, IndexError):  # PostgreSQL is away, or nothing has begun yet
