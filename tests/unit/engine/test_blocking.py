@@ -16,7 +16,7 @@ from pgdurable_sdk import Context, RunOptions, Service
 from tests.unit.sdk.world import World, returned
 
 LONGEST = 0.04
-BLOCKED = 8 * LONGEST
+BLOCKED = 12 * LONGEST
 """Long enough to be seen twice on a machine that has other things to do."""
 service = Service("Blocking")
 
@@ -74,6 +74,13 @@ def plain(ctx: Any) -> None:
     time.sleep(BLOCKED)
 
 
+async def told_of(
+    caplog: pytest.LogCaptureFixture, place: str, function: Any, input: bytes = b""
+) -> list[str]:
+    """What is said of this place: a busy machine may keep the loop from turning elsewhere, too."""
+    return [message for message in await told(caplog, function, input) if place in message]
+
+
 async def told(caplog: pytest.LogCaptureFixture, function: Any, input: bytes = b"") -> list[str]:
     with caplog.at_level(logging.WARNING, "pgdurable.blocking"):
         world = World(function, input=input)
@@ -82,7 +89,7 @@ async def told(caplog: pytest.LogCaptureFixture, function: Any, input: bytes = b
 
 
 async def test_a_handler_that_sleeps_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    (message,) = await told(caplog, sleeps, b"1")
+    (message,) = await told_of(caplog, "time.sleep", sleeps, b"1")
     assert re.match(
         r"Blocking/sleeps inv_1\w+ has blocked the event loop for 0\.\d+ s, at tests/unit", message
     )
@@ -91,17 +98,17 @@ async def test_a_handler_that_sleeps_is_named(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_each_line_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
-    assert len(await told(caplog, sleeps, b"2")) == 1
+    assert len(await told_of(caplog, "time.sleep", sleeps, b"2")) == 1
 
 
 @pytest.mark.parametrize("function", [in_a_step, beside])
 async def test_a_step_is_named_too(caplog: pytest.LogCaptureFixture, function: Any) -> None:
-    (message,) = await told(caplog, function)
+    (message,) = await told_of(caplog, "time.sleep", function)
     assert "in step: `time.sleep" in message
 
 
 async def test_code_that_keeps_the_interpreter_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    (message,) = await told(caplog, computes)
+    (message,) = await told_of(caplog, "re.match", computes)
     assert "in computes: `re.match(" in message
 
 
