@@ -123,7 +123,6 @@ class Committer:
         """
         if batch.births:
             self._disown(batch)
-            batch.sealed()
         return bool(batch)
 
     def _leave_out(self, batch: Batch, refused: list[UUID]) -> None:

@@ -143,8 +143,9 @@ class Residents:
             else:
                 self._start(row, row.attempt, inputs.get(row.id) if inputs else None)
 
-    def begin(self, row: SubmissionRow, number: int) -> Birth:
+    def begin(self, row: SubmissionRow) -> Birth:
         """Begin the first attempt of an invocation that is accepted with the open batch."""
+        number = self._next_number()
         attempt = self._attempt(first_start(row, number), number, row)
         batch = self.committer.open
         birth = batch.bear(attempt, row)

@@ -209,8 +209,7 @@ class Worker:
             return None
         if not self.serves(row.service) or not residents.room(self._settings.hand_over):
             return None
-        number = self._next_number()
-        return residents.begin(row, number)
+        return residents.begin(row)
 
     # -- the end -------------------------------------------------------------------------------------------
 
