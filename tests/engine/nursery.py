@@ -40,7 +40,7 @@ def serve() -> None:
     def reap(*_: object) -> None:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                Path(children.pop(found[0])).write_text(str(os.waitstatus_to_exitcode(found[1])))
+                tell(Path(children.pop(found[0])), os.waitstatus_to_exitcode(found[1]))
 
     signal.signal(signal.SIGCHLD, reap)
     for line in sys.stdin:
@@ -57,6 +57,13 @@ def serve() -> None:
     for pid in list(children):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def tell(path: Path, exit_code: int) -> None:
+    """All at once: who looks finds no file, or one with the code in it."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(str(exit_code))
+    unfinished.replace(path)
 
 
 def run(specification: dict[str, Any]) -> NoReturn:

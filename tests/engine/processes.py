@@ -49,7 +49,7 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        return int(self._exit.read_text() or -1) if self._exit.exists() else None
+        return int(self._exit.read_text()) if self._exit.exists() else None
 
     @property
     def log(self) -> str:

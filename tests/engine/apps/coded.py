@@ -21,13 +21,17 @@ class Cipher(JournalValueCodec):
 
     def encode(self, buf: bytes) -> bytes:
         nonce = os.urandom(1)
-        return b"\xff" + nonce + bytes((byte + self._key + nonce[0]) % 256 for byte in buf)
+        return b"\xff" + nonce + bytes((byte + self._shift(nonce[0])) % 256 for byte in buf)
 
     async def decode(self, buf: bytes) -> bytes:
         await asyncio.sleep(0)
         if buf[:1] != b"\xff":
             raise ValueError("not of this cipher")
-        return bytes((byte - self._key - buf[1]) % 256 for byte in buf[2:])
+        return bytes((byte - self._shift(buf[1])) % 256 for byte in buf[2:])
+
+    def _shift(self, nonce: int) -> int:
+        """Never 0 (nor 256), or what is encoded could be read."""
+        return 1 + (self._key + nonce) % 255
 
 
 async def cipher() -> JournalValueCodec:
