@@ -18,6 +18,7 @@ from pgdurable import object as object
 from pgdurable import retry_policy as retry_policy
 from pgdurable import serde as serde
 from pgdurable import service as service
+from pgdurable import types as types
 from pgdurable import workflow as workflow
 from pgdurable.__about__ import __version__
 from pgdurable.client import (

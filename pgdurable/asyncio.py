@@ -1,6 +1,10 @@
-"""Combinations of futures, as `restate.asyncio`. Nothing of the standard library's module is here."""
+"""Combinations of futures, as `restate.asyncio`, and those of TypeScript by their names there.
 
-from pgdurable_sdk.futures import as_completed as as_completed
-from pgdurable_sdk.futures import gather as gather
-from pgdurable_sdk.futures import select as select
-from pgdurable_sdk.futures import wait_completed as wait_completed
+Nothing of the standard library's module is here.
+"""
+
+from pgdurable_sdk.futures import all_settled, as_completed, gather, race, select, wait_completed
+from pgdurable_sdk.futures import all_succeeded as all
+from pgdurable_sdk.futures import any_succeeded as any
+
+__all__ = ["all", "all_settled", "any", "as_completed", "gather", "race", "select", "wait_completed"]

@@ -123,8 +123,8 @@ class ClientSendHandle(InvocationHandle[O]):
         super().__init__(client, ids.format_id(sent.id), serde)
         self.status: SendStatus = sent.status
         """``Accepted``, or ``PreviouslyAccepted``: it was there, by its idempotency or workflow key."""
-        self.status_code = 202
-        """That of the ingress."""
+        self.status_code = 200
+        """Always: it is here as Restate's client has it. ``status`` says more."""
         self.execution_time: datetime | None = sent.due
         """When it starts, if it was delayed."""
 

@@ -17,7 +17,7 @@ from pgdurable_sdk.futures import CallFuture as RestateDurableCallFuture
 from pgdurable_sdk.futures import DurableFuture as RestateDurableFuture
 from pgdurable_sdk.futures import SleepFuture as RestateDurableSleepFuture
 from pgdurable_sdk.run import DEFAULTS, RunOptions
-from pgdurable_sdk.serde import DEFAULT, Serde
+from pgdurable_sdk.serde import DEFAULT, DefaultSerde, Serde
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AttemptFinishedEvent",
     "Context",
+    "DefaultSerde",
     "DurablePromise",
     "ObjectContext",
     "ObjectSharedContext",
@@ -92,6 +93,11 @@ class Request:
 
 class DurablePromise(ABC, Generic[T]):
     """A value that one handler of a workflow waits for and another one gives, once."""
+
+    name: str
+    """Of all promises with this workflow's key."""
+    serde: Serde[T]
+    """How its value is stored."""
 
     @abstractmethod
     def value(self) -> DurableFuture[T]:

@@ -24,6 +24,7 @@ from pgdurable_sdk.journal.entries import CallRequest, Entry, Outcome
 from pgdurable_sdk.run import DEFAULTS, RunOptions
 from pgdurable_sdk.serde import DEFAULT, Serde, resolve
 from pgdurable_sdk.steps import Step
+from pgdurable_sdk.stubborn import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ class DurableContext(WorkflowContext):
         )
 
     def random(self) -> random.Random:
+        self._attempt.check()
         if self._random is None:
             self._random = random.Random(self._attempt.start.random_seed)
         return self._random
@@ -341,30 +343,43 @@ class DurableContext(WorkflowContext):
             raise UsageError(f"a shared handler only reads state: {what} is for exclusive ones and main()")
 
 
+class DeafContext(DurableContext):
+    """The context of a handler that nothing stops: see `stubborn`."""
+
+    def __getattribute__(self, _: str) -> Any:
+        return NEVER
+
+
+def deafen(context: DurableContext) -> None:
+    """Make it raise nothing any more."""
+    vars(context).clear()  # what is let go of stays in memory: as little as possible
+    context.__class__ = DeafContext
+
+
 class _Promise(DurablePromise[Any]):
     def __init__(self, context: DurableContext, name: str, serde: Serde[Any]) -> None:
         self._context = context
-        self._name = name
-        self._serde = serde
+        self.name = name
+        self.serde = serde
 
     def value(self) -> DurableFuture[Any]:
-        return self._notified(commands.get_promise(self._name))
+        return self._notified(commands.get_promise(self.name))
 
     async def peek(self) -> Any:
-        return await self._notified(commands.peek_promise(self._name))
+        return await self._notified(commands.peek_promise(self.name))
 
     async def resolve(self, value: Any) -> None:
-        value = self._context._attempt.serialize(self._serde, value)  # pyright: ignore[reportPrivateUsage]
+        value = self._context._attempt.serialize(self.serde, value)  # pyright: ignore[reportPrivateUsage]
         await self._complete(Outcome.SUCCESS, value)
 
     async def reject(self, message: str, code: int = 500) -> None:
         await self._complete(Outcome.FAILURE, commands.failure(code, message))
 
     async def _complete(self, outcome: Outcome, value: bytes) -> None:
-        await self._notified(commands.complete_promise(self._name, outcome, value))
+        await self._notified(commands.complete_promise(self.name, outcome, value))
 
     def _notified(self, entry: Entry) -> Result[Any]:
-        return self._context._notified(entry, self._serde, None)  # pyright: ignore[reportPrivateUsage]
+        return self._context._notified(entry, self.serde, None)  # pyright: ignore[reportPrivateUsage]
 
 
 class _Finished:

@@ -48,6 +48,7 @@ class Waiter(Protocol):
         ...
 
     coding: Coding | None
+    task: asyncio.Task[Any] | None
 
     async def decode(self, node: Node) -> None:
         """The results of the node, where a codec has encoded them."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pgdurable_sdk import places, threads
 from pgdurable_sdk.checks import need_duration
 from pgdurable_sdk.codec import Coding
-from pgdurable_sdk.durable import DurableContext
+from pgdurable_sdk.durable import DurableContext, deafen
 from pgdurable_sdk.endings import Failing, Releasing, cause_of, ending_of, failed, is_internal, is_our_own_end
 from pgdurable_sdk.exceptions import (
     AttemptLost,
@@ -41,6 +41,7 @@ from pgdurable_sdk.limits import LIMITS, Limits
 from pgdurable_sdk.port import Completed, Ending, Failed, Port, Released, Start, Suspended
 from pgdurable_sdk.state import StateView
 from pgdurable_sdk.steps import IN_STEP, Steps
+from pgdurable_sdk.stubborn import NEVER, PATIENCE, Held
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -93,6 +94,8 @@ class Execution:
         )
         self.input = start.input
         self.steps = Steps(self)
+        self.refused = 0
+        """How often the handler was told that it is stopped."""
         self._context: DurableContext | None = None
         self.waiting_since: float | None = None
         """Loop time since when the handler waits for notifications and for nothing else; None while it
@@ -238,6 +241,9 @@ class Execution:
     def check(self) -> None:
         """Raise if the handler may not use its context now."""
         if self._stopped is not None:
+            self.refused += 1
+            if self.refused == PATIENCE:
+                deafen(self.context)
             raise self._stopped
         if self.steps.in_line is not None or IN_STEP.get():
             raise self._in_step()
@@ -275,6 +281,8 @@ class Execution:
         if settled(node):
             self.replay_what_is_new()
             return
+        if self.refused >= PATIENCE:
+            await NEVER
         self.enter()
         self.need_turn(asyncio.current_task())
         while self.open_reads:
@@ -304,7 +312,7 @@ class Execution:
     def need_turn(self, task: asyncio.Task[Any] | None) -> None:
         """Raise if this task may not wait now."""
         if task is not self.task and task not in self.turns:
-            raise UsageError(NOT_OF_ASYNCIO)
+            raise self._stop(UsageError(NOT_OF_ASYNCIO))
         if self._waiter is not None:
             self._wake()
             raise self._stop(UsageError(ONE_AT_A_TIME))
@@ -386,14 +394,18 @@ class Execution:
             self.weigh(self.input, "the input")
         arguments = (handler.read_input(self.input),) if handler.takes_input else ()
         managers = handler.options.invocation_context_managers
-        if not managers and handler.is_async:
-            return await handler.function(context, *arguments)
+        if not managers:
+            return await self._call_function(context, arguments)
         async with AsyncExitStack() as stack:
-            for manager in managers or ():
+            for manager in managers:
                 await stack.enter_async_context(manager())
-            if handler.is_async:
-                return await handler.function(context, *arguments)
-            return await threads.call(handler.function, context, arguments)
+            return await self._call_function(context, arguments)
+
+    def _call_function(self, context: DurableContext, arguments: tuple[Any, ...]) -> Held[Any]:
+        handler = self.handler
+        if handler.is_async:
+            return Held(handler.function(context, *arguments))
+        return Held(threads.call(handler.function, context, arguments))
 
     def _in_step(self) -> BaseException:
         """What is wrong with using the context while a step executes."""

@@ -24,6 +24,7 @@ from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Handle, Node, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
 from pgdurable_sdk.port import Failed
+from pgdurable_sdk.stubborn import NEVER, PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +116,8 @@ class Steps:
     async def settle(self, step: Step[Any]) -> None:
         """The handler waits for this step."""
         execution = self.execution
+        if execution.refused >= PATIENCE:
+            await NEVER
         execution.check()
         alone = len(self._open) == 1 and self._open[0] is step and not execution.open_reads
         if not (alone and await self._settle_in_line(step)):

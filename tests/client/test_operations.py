@@ -101,7 +101,7 @@ async def test_many_at_once(client: Client) -> None:
 
 async def test_a_send(client: Client) -> None:
     handle = await client.service_send(app.greet, "Bob")
-    assert (handle.status, handle.status_code, handle.execution_time) == ("Accepted", 202, None)
+    assert (handle.status, handle.status_code, handle.execution_time) == ("Accepted", 200, None)
     assert handle.invocation_id.startswith("inv_1")
     assert await handle.attach(SOON) == "Hello Bob"
     assert await handle.output() == "Hello Bob"

@@ -74,6 +74,18 @@ async def test_who_holds_on_to_it_can_write_nothing_more(engine: Engine) -> None
     assert engine.ledger.count("answer") == 1
 
 
+async def test_who_swallows_every_suspension_blocks_nobody(engine: Engine) -> None:
+    """It catches what ends its attempt in a loop, and would turn in it for ever."""
+    await engine.worker("stuck.py")
+    client = await engine.client()
+    id = await client.send("Stuck", "swallower")
+    async with asyncio.timeout(60):
+        await until(lambda: engine.database.events(id), 60, "its attempt has failed")
+        assert await client.call("Stuck", "busy", 0) == "done", "the process does other things"
+    ((_, detail),) = engine.database.events(id)
+    assert "was to be suspended and swallowed the SuspendedException" in detail["error_message"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("handler", "argument"), [("busy", 8), ("patient", None), ("waiting", None)])
 async def test_who_gets_on_or_waits_or_may_take_long_is_not_aborted(

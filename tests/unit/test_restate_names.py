@@ -36,7 +36,7 @@ NAMES: Final = {
     "context": """
         Context ObjectContext ObjectSharedContext WorkflowContext WorkflowSharedContext
         RestateDurableFuture RestateDurableCallFuture RestateDurableSleepFuture SendHandle DurablePromise
-        Request AttemptFinishedEvent RunOptions RunAction Serde
+        Request AttemptFinishedEvent RunOptions RunAction Serde DefaultSerde
         """,
     "logging": "getLogger RestateLoggingFilter",
     "extensions": "current_context contextvar",
@@ -48,6 +48,7 @@ NAMES: Final = {
     "client": "create_client",
     "client_types": "RestateClient RestateClientSendHandle HttpError",
     "handler": "handler_from_callable",
+    "types": "HarnessEnvironment",
     "retry_policy": "InvocationRetryPolicy",
     "ext.pydantic": "PydanticTypeAdapter",
 }

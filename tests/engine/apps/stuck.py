@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +108,17 @@ async def stubborn(ctx: Context) -> str:
             await asyncio.sleep(0.5)
     note("second")
     return await ctx.run_typed("answer", answer)
+
+
+@stuck.handler()
+async def swallower(ctx: Context) -> str:
+    """Does not let itself be suspended, the first time."""
+    if first_attempt(ctx):
+        while True:
+            with suppress(BaseException):
+                await ctx.sleep(timedelta(hours=1))
+    await ctx.sleep(timedelta(0))
+    return "done"
 
 
 @stuck.handler()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import sys
 from datetime import timedelta
@@ -121,6 +122,31 @@ def test_where_there_is_no_line_none_is_named() -> None:
     assert places.end_of(print) is None
 
 
+# --- the context inside of a step
+
+
+@service.handler()
+async def draws_in_a_step(ctx: Context) -> None:
+    await ctx.run_typed("draw", lambda: str(ctx.uuid()))
+
+
+@service.handler()
+async def draws_beside(ctx: Context) -> None:
+    async def draw() -> float:
+        return ctx.random().random()
+
+    step = ctx.run_typed("draw", draw)
+    ctx.generic_send("Mail", "send", b"")
+    await step
+
+
+@pytest.mark.parametrize("function", [draws_in_a_step, draws_beside])
+async def test_a_step_draws_no_random_numbers(function: Any) -> None:
+    """A replay does not execute it, so whatever is drawn after it would be something else."""
+    message = await said(function)
+    assert message.startswith("step 'draw': the context cannot be used inside ctx.run: a step is journaled")
+
+
 # --- asyncio where pgdurable is meant
 
 
@@ -147,7 +173,15 @@ async def shields(ctx: Context) -> None:
     await asyncio.shield(ctx.sleep(HOUR))
 
 
-@pytest.mark.parametrize("function", [gathers, gathers_steps, creates_a_task, shields])
+@service.handler()
+async def gathers_what_is_raised(ctx: Context) -> str:
+    """It would not notice."""
+    return str(await asyncio.gather(ctx.sleep(HOUR), return_exceptions=True))
+
+
+@pytest.mark.parametrize(
+    "function", [gathers, gathers_steps, creates_a_task, shields, gathers_what_is_raised]
+)
 async def test_other_tasks_may_not_wait(function: Any) -> None:
     assert await said(function) == ASYNCIO
 
@@ -330,6 +364,63 @@ async def test_swallowing_the_suspension_is_explained() -> None:
         "sees it because it catches BaseException or uses a bare `except:`. Catch Exception instead, or "
         "raise this again."
     )
+
+
+@service.handler()
+async def tries_for_ever(ctx: Context) -> None:
+    while True:
+        with contextlib.suppress(BaseException):
+            await ctx.sleep(HOUR)
+
+
+@service.handler()
+async def waits_for_ever(ctx: Context) -> None:
+    future = ctx.awakeable()[1]
+    while True:
+        with contextlib.suppress(BaseException):
+            await future
+
+
+@service.handler()
+async def steps_for_ever(ctx: Context) -> None:
+    async def beside() -> None:
+        await ctx.sleep(HOUR)
+
+    step = ctx.run_typed("step", lambda: None)
+    task = asyncio.create_task(beside())  # it is not allowed to wait, and that is the end
+    await asyncio.wait([task])
+    while True:
+        with contextlib.suppress(Exception):
+            await step
+
+
+@service.handler()
+def blocks_for_ever(ctx: SyncContext) -> None:
+    while True:
+        with contextlib.suppress(BaseException):
+            ctx.sleep(HOUR)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (tries_for_ever, "swallowed the SuspendedException"),
+        (waits_for_ever, "swallowed the SuspendedException"),
+        (blocks_for_ever, "swallowed the SuspendedException"),
+        (steps_for_ever, ASYNCIO),
+    ],
+)
+async def test_swallowing_it_in_a_loop_blocks_nobody(function: Any, message: str) -> None:
+    """The attempt ends without its handler, which is not resumed."""
+    world = World(function)
+    await world.attempt()
+    assert world.execution is not None
+    world.execution.suspend()
+    async with asyncio.timeout(60):
+        assert world.task is not None
+        result = await world.task
+    assert isinstance(result, Failed)
+    assert message in result.message
 
 
 async def test_a_finally_that_awaits_is_suspended_with_the_rest() -> None:
