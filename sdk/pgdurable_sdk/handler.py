@@ -157,8 +157,8 @@ def make_handler(
         function=function,
         takes_input=len(parameters) > 1,
         is_async=inspect.iscoroutinefunction(function),
-        input=_content(where, accept, input_serde, input_hint),
-        output=_content(where, content_type, output_serde, output_hint),
+        input=_input(where, accept, input_serde, input_hint),
+        output=_output(content_type, output_serde, output_hint),
         documentation=inspect.getdoc(function),
         options=options,
     )
@@ -201,11 +201,20 @@ def _hints(where: str, function: Callable[..., Any], parameters: list[inspect.Pa
         ) from error
 
 
-def _content(where: str, content_type: str, serde: Serde[Any], hint: Any) -> Content:
+def _input(where: str, content_type: str, serde: Serde[Any], hint: Any) -> Content:
     try:
         return Content(content_type=content_type, serde=serdes.resolve(serde, hint), type_hint=hint)
     except SerdeError as error:
-        raise DefinitionError(f"{where}: {error}. Give the handler a serde for it") from error
+        raise DefinitionError(f"{where}: {error}") from error
+
+
+def _output(content_type: str, serde: Serde[Any], hint: Any) -> Content:
+    """As `_input`, but of a type that cannot be read back: whoever calls the handler is given what its JSON
+    says, as with Restate."""
+    try:
+        return Content(content_type=content_type, serde=serdes.resolve(serde, hint), type_hint=hint)
+    except SerdeError:
+        return Content(content_type=content_type, serde=serde)
 
 
 def _accepts_none(hint: Any) -> bool:

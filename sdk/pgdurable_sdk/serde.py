@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from pgdurable_sdk import models
+from pgdurable_sdk import models, parts
 from pgdurable_sdk.exceptions import SerdeError
 
 if TYPE_CHECKING:
@@ -134,13 +134,10 @@ def _open(serde: Any) -> bool:
 def supports(type_hint: Any) -> bool:
     """Whether the default serde can read values of this type."""
     try:
-        _typed(type_hint)
-        info = msgspec.inspect.type_info(type_hint)
+        resolve(DEFAULT, type_hint)
     except SerdeError:
         return False
-    except TypeError:  # nothing that msgspec would take, but pydantic does; or not hashable
-        return models.adapter_of(type_hint) is not None
-    return not isinstance(info, msgspec.inspect.CustomType) or models.is_model(type_hint)
+    return True
 
 
 def _schema(type_hint: Any) -> dict[str, Any] | None:
@@ -192,10 +189,12 @@ def _decoder(type_hint: Any) -> Callable[[bytes], Any]:
         return msgspec.json.Decoder().decode
     if type_hint is type(None):
         return msgspec.json.Decoder(type_hint).decode
-    try:
+    if type_hint in (Any, object):
+        return msgspec.json.Decoder().decode
+    if parts.is_whole(type_hint):
         return msgspec.json.Decoder(type_hint, dec_hook=_decode_foreign).decode
-    except TypeError as error:
-        raise SerdeError(f"{_name_of(type_hint)} cannot be used as a type hint for JSON: {error}") from error
+    read = parts.reader(type_hint, _decode_foreign)
+    return lambda buf: read(msgspec.json.decode(buf))
 
 
 @lru_cache(maxsize=2048)
