@@ -1,8 +1,8 @@
 """Types that msgspec does not read as a whole, read part by part.
 
-It wants to know by a look at some JSON which type of a union it is, so it takes no union of two dataclasses, or
-of two TypedDicts; and it does not know `Iterable`. Signatures have both. A union is the first of its types that
-fits, and what is only said to be iterable is a list.
+It wants to know by a look at some JSON which type of a union it is, so it takes no union of two dataclasses,
+or of two TypedDicts; and it does not know `Iterable`. Signatures have both. A union is the first of its types
+that fits, and what is only said to be iterable is a list.
 """
 
 from __future__ import annotations
@@ -163,8 +163,8 @@ def _items(value: Any) -> list[Any]:
 
 
 def _kind(value: Any) -> str:
-    kinds = {dict: "object", list: "array", type(None): "null"}
-    return kinds.get(type(value), type(value).__name__)
+    name: str = value.__class__.__name__
+    return {"dict": "object", "list": "array", "NoneType": "null"}.get(name, name)
 
 
 def _has_no_default(field: dataclasses.Field[Any]) -> bool:

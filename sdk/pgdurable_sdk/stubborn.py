@@ -72,7 +72,7 @@ class Held(Generic[T]):
         self._coroutine = coroutine
 
     def __await__(self) -> Generator[Any, Any, T]:
-        return self  # type: ignore[return-value]  # pyright: ignore  (it has what ``await`` uses of one)
+        return self  # pyright: ignore[reportReturnType]  (it has what ``await`` uses of one)
 
     def __iter__(self) -> Held[T]:
         return self
