@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.growth import GROWTH
 from benchmarks.install import CACHE
-from benchmarks.peers import PEERS
+from benchmarks.peers import BY_DEFAULT, PEERS
 from benchmarks.workloads import WORKLOADS
 
 QUICK = {"rounds": 1, "seconds": 2, "warm_up": 1, "sleepers": 1000, "scale": 0.01, "clients": [32]}
@@ -25,7 +25,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         options.workload = list(WORKLOADS) if comparison or not growth else []
     if options.growth is None:
         options.growth = [] if comparison else list(GROWTH)
-    options.peer = options.peer or list(PEERS)
+    options.peer = options.peer or BY_DEFAULT
     return options
 
 

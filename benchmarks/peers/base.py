@@ -19,6 +19,8 @@ class Peer(ABC):
     """
 
     name: ClassVar[str]
+    by_default: ClassVar[bool] = True
+    """Whether it is measured when nobody says which are to be."""
     workloads: ClassVar[Set[str] | None] = None
     """Names of those it can do; None: of all."""
     most_sleepers: ClassVar[int] = 50_000

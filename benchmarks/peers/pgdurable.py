@@ -1,5 +1,7 @@
 """pgdurable as its users start it: one ``pgdurable dev`` with an embedded PostgreSQL.
 
+`PgdurableOnAllCores` is the same with a process for each core, to see what these add.
+
 PostgreSQL keeps its default durability: ``fsync`` and ``synchronous_commit`` are on.
 """
 
@@ -20,6 +22,7 @@ class Pgdurable(OnPostgres):
     """Ingress, worker and PostgreSQL behind one command."""
 
     name: ClassVar[str] = "pgdurable"
+    processes: ClassVar[str] = "1"
     _command: Path
 
     def install(self) -> None:
@@ -39,9 +42,18 @@ class Pgdurable(OnPostgres):
         ingress, admin, postgres = free_ports(3)
         ports = ["--port", str(ingress), "--admin-port", str(admin), "--pg-port", str(postgres)]
         command: list[str | Path] = [self._command, "dev", APP, *ports, "--data", self.data, "--no-reload"]
+        command += ["--processes", self.processes]
         process = self._spawn("pgdurable", command, folder)
         process.wait_ready(lambda: answers(f"http://127.0.0.1:{ingress}/restate/health"))
         return f"http://127.0.0.1:{ingress}"
+
+
+class PgdurableOnAllCores(Pgdurable):
+    """The same in several processes behind one port."""
+
+    name: ClassVar[str] = "pgdurable-cores"
+    processes: ClassVar[str] = "auto"
+    by_default: ClassVar[bool] = False
 
 
 def _version(name: str) -> str:

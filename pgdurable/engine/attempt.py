@@ -12,6 +12,7 @@ from pgdurable.engine.headers import from_detail, to_detail
 from pgdurable.engine.preload import known_state
 from pgdurable.engine.stuck import Patience
 from pgdurable.engine.unknown import check_key, unknown_target
+from pgdurable.store import uuids
 from pgdurable.store.rows import (
     AttachRow,
     EntryRow,
@@ -137,7 +138,7 @@ class Attempt:
     def invocation_id(self, request: CallRequest) -> UUID:
         """The id of a new call or send."""
         target = self._residents.registry.find(request.service, request.handler)
-        return ids.invocation_id(
+        return uuids.invocation_id(
             request.service,
             request.handler,
             request.key,

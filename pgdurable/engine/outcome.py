@@ -33,7 +33,7 @@ def ending_row(
         size = attempt.execution.journal_size
     match ending:
         case Completed(outcome, value):
-            return EndingRow(attempt.id, "complete", size, seen, outcome=outcome, value=value)
+            return EndingRow(attempt.id, "complete", size, seen, None, outcome, value)
         case Suspended(awaiting, seen):
             return EndingRow(attempt.id, "suspend", size, seen, awaiting=awaiting)
         case Released(seen):

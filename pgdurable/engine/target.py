@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pgdurable.engine.headers import to_detail
+from pgdurable.store import uuids
 from pgdurable.store.rows import SubmissionRow
-from pgdurable_sdk import ids
 from pgdurable_sdk.handler import HandlerType, ServiceType
 from pgdurable_sdk.manifest import HandlerManifest
 
@@ -74,24 +74,24 @@ class Target:
     ) -> SubmissionRow:
         """A new invocation from outside. ``origin`` is the process that is to hear of its end."""
         retention, journal_retention = self.retentions(idempotency_key is not None)
+        runs_workflow, manifest = self.runs_workflow, self.manifest
+        # By position: by name these 15 take 2.5 us, and so 1.
         return SubmissionRow(
-            id=ids.invocation_id(
-                self.service, self.handler, key, idempotency_key, workflow=self.runs_workflow
-            ),
-            service=self.service,
-            handler=self.handler,
-            key=key,
-            handler_type=self.handler_type,
-            input=input,
-            headers=to_detail(headers),
-            idempotency_key=idempotency_key,
-            delay=delay,
-            caller_id=None,
-            caller_index=None,
-            origin=origin,
-            retention=retention,
-            journal_retention=journal_retention,
-            trace_parent=trace_parent,
+            uuids.invocation_id(self.service, manifest.name, key, idempotency_key, workflow=runs_workflow),
+            self.service,
+            manifest.name,
+            key,
+            manifest.handler_type,
+            input,
+            to_detail(headers),
+            idempotency_key,
+            delay,
+            None,
+            None,
+            origin,
+            retention,
+            journal_retention,
+            trace_parent,
         )
 
 

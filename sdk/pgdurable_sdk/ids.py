@@ -13,33 +13,44 @@ import base64
 import binascii
 import hashlib
 import os
+import struct
 import time
 from typing import Final, Literal
 from uuid import UUID
 
 ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PAIRS: Final = [high + low for high in ALPHABET for low in ALPHABET]
+_TWO: Final = 62**2
+_FOUR: Final = 62**4
+_TEN: Final = 62**10
+_LAST_52: Final = (1 << 52) - 1
 _DIGITS: Final = {letter: value for value, letter in enumerate(ALPHABET)}
 _INVOCATION: Final = "inv_1"
 _SIGNAL: Final = "sign_1"
 _KEY_WIDTH: Final = 11
 _UUID_WIDTH: Final = 22
 _VARIANT: Final = 0b10 << 62
+_HALVES: Final = struct.Struct(">QQ")
 
 
 def new_id(partition: int | None = None) -> UUID:
-    """A time-ordered UUID (version 7) in ``partition``, or in a random one.
+    """A time-ordered UUID (version 7) in ``partition``, or in a random one."""
+    return UUID(bytes=_new_bytes(partition))
 
-    The bits after the variant hold the time within the millisecond: ids of one process mostly sort as they
+
+def _new_bytes(partition: int | None) -> bytes:
+    """The bits after the variant hold the time within the millisecond: ids of one process mostly sort as they
     were made, which keeps the inserts of a busy worker on few index pages.
     """
-    now = time.time_ns()
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
     noise = int.from_bytes(os.urandom(8), "big")
     if partition is None:
         partition = noise >> 52
-    below_millisecond = (now % 1_000_000) * 4096 // 1_000_000
-    tail = _VARIANT | below_millisecond << 50 | noise & ((1 << 50) - 1)
-    return UUID(int=(now // 1_000_000) << 80 | 7 << 76 | (partition & 0xFFF) << 64 | tail)
+    below_millisecond = nanoseconds * 4096 // 1_000_000
+    return _HALVES.pack(
+        milliseconds << 16 | 7 << 12 | partition & 0xFFF,
+        _VARIANT | below_millisecond << 50 | noise & ((1 << 50) - 1),
+    )
 
 
 def partition_of(key: str) -> int:
@@ -55,6 +66,12 @@ def derived_id(
 
     So the table's primary key is the deduplication.
     """
+    return UUID(bytes=_derived_bytes(kind, service, key, handler, idempotency_key))
+
+
+def _derived_bytes(
+    kind: str, service: str, key: str | None, handler: str | None, idempotency_key: str | None
+) -> bytes:
     digest = hashlib.sha256()
     for part in (kind, service, key, handler, idempotency_key):
         # None and "" must differ, and no choice of parts may run together into that of another target.
@@ -63,7 +80,7 @@ def derived_id(
     number = int.from_bytes(digest.digest()[:16], "big")
     partition = partition_of(key if key is not None else idempotency_key or "")
     number = number & ~(0xFFFF << 64) & ~(0b11 << 62)
-    return UUID(int=number | 8 << 76 | partition << 64 | _VARIANT)
+    return (number | 8 << 76 | partition << 64 | _VARIANT).to_bytes(16, "big")
 
 
 def invocation_id(
@@ -73,11 +90,18 @@ def invocation_id(
 
     ``workflow``: it is the run of a workflow, which its key alone names.
     """
+    return UUID(bytes=invocation_bytes(service, handler, key, idempotency_key, workflow=workflow))
+
+
+def invocation_bytes(
+    service: str, handler: str, key: str | None, idempotency_key: str | None, *, workflow: bool
+) -> bytes:
+    """The same as bytes, for whoever has a faster UUID than Python's."""
     if workflow:
-        return derived_id("wf", service, key, None, None)
+        return _derived_bytes("wf", service, key, None, None)
     if idempotency_key is not None:
-        return derived_id("ik", service, key, handler, idempotency_key)
-    return new_id(None if key is None else partition_of(key))
+        return _derived_bytes("ik", service, key, handler, idempotency_key)
+    return _new_bytes(None if key is None else partition_of(key))
 
 
 def raw_id(id: UUID) -> bytes:
@@ -86,9 +110,17 @@ def raw_id(id: UUID) -> bytes:
 
 
 def format_id(id: UUID) -> str:
-    """``inv_1...``, 38 characters."""
-    raw = raw_id(id)
-    return _INVOCATION + _base62(raw[:8], _KEY_WIDTH) + _base62(raw[8:], _UUID_WIDTH)
+    """``inv_1...``, 38 characters.
+
+    Every request gets one in its response. Digit by digit that was 10 % of the time of an empty invocation,
+    so large numbers are divided as seldom as can be: 2.8 us, and 4.7 two digits at a time.
+    """
+    number = id.int
+    key = _swapped((number >> 64 & 0xFFF) << 52 | number & _LAST_52, 8)
+    key_first, key_rest = divmod(key, _TEN)
+    rest, low = divmod(_swapped(number, 16), _TEN)
+    first, high = divmod(rest, _TEN)
+    return _INVOCATION + ALPHABET[key_first] + _ten(key_rest) + _PAIRS[first] + _ten(high) + _ten(low)
 
 
 def parse_id(text: str) -> UUID:
@@ -135,16 +167,21 @@ def _partition_key(id: UUID) -> str:
     return digits[13:16] + digits[19:]
 
 
-def _base62(data: bytes, width: int) -> str:
-    # Two digits a division: every request gets an id in its response, and digit by digit that was 10 % of the
-    # time of an empty invocation.
-    number = int.from_bytes(data, "little")
-    pairs: list[str] = []
-    for _ in range((width + 1) // 2):
-        number, pair = divmod(number, 3844)
-        pairs.append(_PAIRS[pair])
-    pairs.reverse()
-    return "".join(pairs)[width % 2 :]
+def _swapped(number: int, size: int) -> int:
+    """The number whose bytes are these from the last to the first."""
+    return int.from_bytes(number.to_bytes(size, "big"), "little")
+
+
+def _ten(number: int) -> str:
+    rest, low = divmod(number, _FOUR)
+    high, middle = divmod(rest, _FOUR)
+    return (
+        _PAIRS[high]
+        + _PAIRS[middle // _TWO]
+        + _PAIRS[middle % _TWO]
+        + _PAIRS[low // _TWO]
+        + _PAIRS[low % _TWO]
+    )
 
 
 def _from_base62(text: str, digits: str, size: int) -> bytes:

@@ -6,14 +6,14 @@ import pytest
 
 from benchmarks.growth import GROWTH
 from benchmarks.options import parse
-from benchmarks.peers import PEERS
+from benchmarks.peers import BY_DEFAULT
 from benchmarks.workloads import WORKLOADS
 
 
 def test_without_options_everything_is_measured() -> None:
     options = parse([])
 
-    assert (options.workload, options.peer, options.growth) == (list(WORKLOADS), list(PEERS), list(GROWTH))
+    assert (options.workload, options.peer, options.growth) == (list(WORKLOADS), BY_DEFAULT, list(GROWTH))
     assert (options.rounds, options.clients) == (3, [1, 32, 128])
 
 
