@@ -9,7 +9,7 @@ from pgdurable import refusals
 from pgdurable.engine.results import Result as EngineResult
 from pgdurable.failures import Failure, read_failure, write_failure
 from pgdurable.ingress import port
-from pgdurable.store import verbs
+from pgdurable.store import uuids, verbs
 from pgdurable.store.errors import OutcomeUnknown, StoreError, TryAgain, Unavailable
 from pgdurable.store.rows import SignalRow
 from pgdurable_sdk import ids
@@ -178,6 +178,7 @@ class Gateway:
             delay=request.delay or None,
             origin=origin,
             trace_parent=request.traceparent,
+            make_id=uuids.invocation_id,
         )
 
     def _time(self) -> datetime:

@@ -6,13 +6,13 @@ For every process that admits invocations: workers, ingresses, and clients with 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from pgdurable.engine.headers import to_detail
-from pgdurable.store import uuids
 from pgdurable.store.rows import SubmissionRow
+from pgdurable_sdk import ids
 from pgdurable_sdk.handler import HandlerType, ServiceType
 from pgdurable_sdk.manifest import HandlerManifest
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
     from pgdurable.config import Settings
     from pgdurable.store.rows import HandlerRow
+
+
+class MakeId(Protocol):
+    """What makes the id of an invocation: that of the SDK, or one that makes the driver's UUIDs."""
+
+    def __call__(
+        self, service: str, handler: str, key: str | None, idempotency_key: str | None, /, *, workflow: bool
+    ) -> UUID: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +79,14 @@ class Target:
         delay: timedelta | None = None,
         origin: UUID | None = None,
         trace_parent: str | None = None,
+        make_id: MakeId = ids.invocation_id,
     ) -> SubmissionRow:
         """A new invocation from outside. ``origin`` is the process that is to hear of its end."""
         retention, journal_retention = self.retentions(idempotency_key is not None)
         runs_workflow, manifest = self.runs_workflow, self.manifest
         # By position: by name these 15 take 2.5 us, and so 1.
         return SubmissionRow(
-            uuids.invocation_id(self.service, manifest.name, key, idempotency_key, workflow=runs_workflow),
+            make_id(self.service, manifest.name, key, idempotency_key, workflow=runs_workflow),
             self.service,
             manifest.name,
             key,
