@@ -44,9 +44,9 @@ bench: .venv/.dev ## throughput and latency on this machine (takes arguments: ma
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: verify
-verify: .venv/.dev ## programs under faults, and the invariants (SEED=7, HOURS=4, MUTANTS=1, TAKEOVER=1)
+verify: .venv/.dev ## programs under faults, and the invariants (SEED=7, HOURS=4, MUTANTS=1, CRASHES=1, TAKEOVER=1)
 	@exec $(BIN)/python -m verify $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) \
-		$(if $(MUTANTS),--mutants) $(if $(TAKEOVER),--takeover) $(ARGS)
+		$(if $(MUTANTS),--mutants) $(if $(CRASHES),--crashes) $(if $(TAKEOVER),--takeover) $(ARGS)
 
 .PHONY: snapshot
 snapshot: .venv/.dev ## regenerate sql/schema.snapshot.sql from the migrations

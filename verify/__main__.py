@@ -12,7 +12,7 @@ import random
 import sys
 import time
 
-from verify import mutants, report, takeover
+from verify import crashes, mutants, report, takeover
 from verify.cluster import Options
 from verify.faults import FAULTS
 from verify.rounds import Round
@@ -34,11 +34,14 @@ def main() -> None:
     parser.add_argument(
         "--mutants", nargs="?", const="all", help="break the engine: all mutants, or those named"
     )
+    parser.add_argument("--crashes", action="store_true", help="a crash at every failpoint")
     parser.add_argument("--takeover", action="store_true", help="only measure how long others take to go on")
     options = parser.parse_args()
     logging.disable()  # replays say what the programs do wrong on purpose
     if options.takeover:
         sys.exit(takeover.main())
+    if options.crashes:
+        sys.exit(crashes.main(options.seed))
     if options.mutants:
         sys.exit(mutants.main(options.mutants, options.seed))
     sys.exit(0 if rounds(options) else 1)

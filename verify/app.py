@@ -6,8 +6,10 @@ import asyncio
 import os
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 import pgdurable
 from pgdurable import (
@@ -27,6 +29,8 @@ if VARIABLE in os.environ:  # in a process that serves; the judge has a memory i
 
 CRASHED = 9
 """The exit code of a process that a handler ended."""
+CHILDHOOD: Final = timedelta(seconds=0.6)
+CHILDREN: Final = 60
 
 soon = InvocationRetryPolicy(initial_interval=timedelta(milliseconds=20), max_attempts=10_000)
 register = VirtualObject("Register", invocation_retry_policy=soon)
@@ -113,6 +117,39 @@ async def linger(ctx: Context, path: str) -> str:
 async def echo(ctx: Context, text: str) -> str:
     """Say it back, after a step."""
     return await ctx.run_typed("echo", lambda: text)
+
+
+@trouble.handler()
+async def chain(ctx: Context, order: list[Any]) -> str:
+    """Steps one after the other, each of which tells the ledger what the one before came to: whoever is told
+    a result that is not the journaled one has been told too early.
+    """
+    path, length = order
+    before = ""
+    for number in range(length):
+        before = await ctx.run_typed(f"{path}.{number}", partial(link, path, number, before))
+    return before
+
+
+async def link(path: str, number: int, before: str) -> str:
+    value = str(uuid4())
+    note("link", path=path, number=number, saw=before, value=value)
+    return value
+
+
+@trouble.handler()
+async def parent(ctx: Context, _: str) -> None:
+    """Call children, one more with each step, so that whoever kills it comes while another one is born."""
+    for number in range(CHILDREN):
+        ctx.service_call(child, number)
+        await ctx.run_typed("another one", lambda: None)
+
+
+@trouble.handler()
+async def child(ctx: Context, number: int) -> int:
+    """Write something long after the call, if it lives so long."""
+    await ctx.sleep(CHILDHOOD)
+    return await ctx.run_typed("grown", lambda: number)
 
 
 services = [*interpreter.services, register, tally, trouble]

@@ -41,6 +41,12 @@ ECHOES = """
     join pgdurable_engine.journal j on j.id = i.id and j.index = 0
     where i.service = 'Trouble' and i.handler = 'echo' group by j.value
 """
+LINKS = """
+    select j.name, convert_from(coalesce(j.value, n.value), 'UTF8') from pgdurable_engine.journal j
+    left join pgdurable_engine.notification n on n.id = j.id and n.index = j.index and n.type = 1041
+    where j.type = 1041 and j.name like 'chain%%'
+    order by n.seq desc
+"""
 KILLED = """
     with recursive tree (root, id) as (
         select u, invocation_uuid(u) from unnest(%s::text[]) u
@@ -139,6 +145,23 @@ def executed_steps(cluster: Cluster, load: Load) -> Found:
     return len(lines), wrong
 
 
+def links(cluster: Cluster, load: Load) -> Found:
+    """I1: what a step was told of the one before, and what a client was told of the last, is journaled."""
+    # Of several results of one step, the first counts.
+    journaled = {name: msgspec.json.decode(value) for name, value in cluster.database.rows(LINKS)}
+    wrong: list[str] = []
+    lines = cluster.ledger.lines("link")
+    for line in lines:
+        before = journaled.get(f"{line['path']}.{line['number'] - 1}", "")
+        if line["saw"] != before:
+            wrong.append(f"{line} was told what is not journaled: {before!r} is")
+    for path, (length, reply) in load.seen.chains.items():
+        last = journaled.get(f"{path}.{length - 1}")
+        if reply != last:
+            wrong.append(f"{path} was answered {reply!r}, and {last!r} is journaled")
+    return len(lines) + len(load.seen.chains), wrong
+
+
 def registers(_: Cluster, load: Load) -> Found:
     """I10: registers are linearizable."""
     seen = load.seen.operations
@@ -221,6 +244,7 @@ def replayed(cluster: Cluster, load: Load) -> Found:
 
 COMPARISONS: Final[dict[str, Callable[[Any, Any], Found]]] = {
     "I01_acknowledged": acknowledged,
+    "I01_links": links,
     "I02_equal_replies": equal_replies,
     "I02_echoes": echoes,
     "I04_steps": executed_steps,

@@ -59,6 +59,8 @@ class Options:
     """Processes that are a worker and an ingress."""
     settings: dict[str, Any] = field(default_factory=lambda: dict(SETTLED))
     hooks: Sequence[str] = ()
+    variant: Callable[[Slot], dict[str, Any]] = lambda slot: {}
+    """How the next process of a place differs from others."""
     prepare: Callable[[str], None] = lambda dsn: None
     """What is done to the database before anybody uses it."""
 
@@ -175,8 +177,9 @@ class Cluster:
 
     def begin(self, slot: Slot) -> None:
         """The next process of a place."""
-        variant = dict(slot.variant)
+        variant = {**slot.variant, **self.options.variant(slot)}
         slot.variant = {}
+        environment = {clock.VARIABLE: str(slot.clock), **variant.pop("environment", {})}
         settings = self.options.settings | variant.pop("settings", {})
         slot.process = self.nursery.begin(
             self.folder,
@@ -184,7 +187,7 @@ class Cluster:
             app=None if slot.role == "ingress" else "verify.app:app",
             port=slot.port,
             hooks=["verify.clock:install", "verify.cluster:be_impatient", *self.options.hooks],
-            environment={clock.VARIABLE: str(slot.clock)},
+            environment=environment,
             ledger=self.ledger.path,
             settings=settings,
             **variant,

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 PACE: Final = (0.3, 1.5)
 """Seconds between two faults: never two without one."""
+BLOCKED: Final = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and application_name like 'pgdurable %' and wait_event_type = 'Lock'
+"""
 LANES: Final = ("apply", "submit", "claim", "timers", "heart", "registry", "upkeep", "notify", "state")
 FREEZE_AT_MOST: Final = 6 * LEASE
 TABLES: Final = (
@@ -44,6 +48,11 @@ TABLES: Final = (
     "state",
 )
 
+
+class Spared(Exception):
+    """There is nothing to break, as others have broken it."""
+
+
 Fault = "Callable[[Breaker, Random], Awaitable[None]]"
 
 
@@ -57,43 +66,43 @@ class Breaker:
     passed: list[str] = field(default_factory=list[str])
     """Faults that found nothing to break."""
 
-    def pick(self, luck: Random, *roles: Any) -> Slot | None:
-        """One of those that serve, but not the last."""
+    def pick(self, luck: Random, *roles: Any) -> Slot:
+        """One of those that serve, but not the last. Raises `Spared`."""
         serving = self.cluster.serving(*roles)
-        return luck.choice(serving) if len(serving) > 1 else None
+        if len(serving) < 2:
+            raise Spared(f"of {', '.join(roles)} fewer than two serve")
+        return luck.choice(serving)
 
     def any_slot(self, luck: Random) -> Slot:
         return luck.choice(self.cluster.slots)
 
 
 async def worker_killed(breaker: Breaker, luck: Random) -> None:
-    if slot := breaker.pick(luck, "worker", "both"):
-        kill(slot)
+    kill(breaker.pick(luck, "worker", "both"))
 
 
 async def ingress_killed(breaker: Breaker, luck: Random) -> None:
-    if slot := breaker.pick(luck, "ingress", "both"):
-        kill(slot)
+    kill(breaker.pick(luck, "ingress", "both"))
 
 
 async def worker_frozen(breaker: Breaker, luck: Random) -> None:
     """Until others have taken over what it runs, and then it goes on."""
-    if slot := breaker.pick(luck, "worker", "both"):
-        process = slot.process
-        breaker.cluster.freeze(slot)
-        with suppress(AssertionError):
-            await until(partial(breaker.cluster.taken_for_dead, slot), FREEZE_AT_MOST, "taken for dead")
-        if slot.process is process:
-            breaker.cluster.thaw(slot)
+    slot = breaker.pick(luck, "worker", "both")
+    process = slot.process
+    breaker.cluster.freeze(slot)
+    with suppress(AssertionError):
+        await until(partial(breaker.cluster.taken_for_dead, slot), FREEZE_AT_MOST, "taken for dead")
+    if slot.process is process:
+        breaker.cluster.thaw(slot)
 
 
 async def ingress_frozen(breaker: Breaker, luck: Random) -> None:
-    if slot := breaker.pick(luck, "ingress", "both"):
-        process = slot.process
-        breaker.cluster.freeze(slot)
-        await asyncio.sleep(luck.uniform(0.5, LEASE * 1.5))
-        if slot.process is process:
-            breaker.cluster.thaw(slot)
+    slot = breaker.pick(luck, "ingress", "both")
+    process = slot.process
+    breaker.cluster.freeze(slot)
+    await asyncio.sleep(luck.uniform(0.5, LEASE * 1.5))
+    if slot.process is process:
+        breaker.cluster.thaw(slot)
 
 
 async def rolled_out(breaker: Breaker, luck: Random) -> None:
@@ -111,10 +120,10 @@ async def rolled_out(breaker: Breaker, luck: Random) -> None:
 
 async def odd_process(breaker: Breaker, luck: Random) -> None:
     """One that sends no notifications, replays at every await, or believes its lease is renewed."""
-    if slot := breaker.pick(luck, "worker", "both"):
-        odd = luck.choice(["mute", "always_replay", "heartless"])
-        slot.variant = {odd: True, "settings": SETTLED}
-        kill(slot)
+    slot = breaker.pick(luck, "worker", "both")
+    odd = luck.choice(["mute", "always_replay", "heartless"])
+    slot.variant = {odd: True, "settings": SETTLED}
+    kill(slot)
 
 
 async def postgres_restarted(breaker: Breaker, luck: Random) -> None:
@@ -147,6 +156,20 @@ async def answer_lost(breaker: Breaker, luck: Random) -> None:
     purpose = luck.choice(LANES[:4] + LANES)
     for slot in breaker.cluster.slots:
         slot.link.lose_answer(purpose)
+
+
+async def start_lost(breaker: Breaker, luck: Random) -> None:
+    """A process is given work in the answer to a submission, and never hears of it."""
+    for slot in breaker.cluster.slots:
+        if slot.role == "both":
+            slot.link.lose_answer("submit")
+    await asyncio.sleep(luck.uniform(0, 0.2))
+
+
+async def commits_lost(breaker: Breaker, luck: Random) -> None:
+    """What was sent to be journaled is held up, and then PostgreSQL rolls it back and hangs up."""
+    lock = "lock table pgdurable_engine.journal in share mode"
+    await foreign(breaker, lock, luck.uniform(0.1, 0.5), then=BLOCKED)
 
 
 async def link_half_open(breaker: Breaker, luck: Random) -> None:
@@ -229,8 +252,7 @@ async def database_clock_moved(breaker: Breaker, luck: Random) -> None:
 async def disk_full(breaker: Breaker, luck: Random) -> None:
     small = breaker.cluster.small
     if small is None:
-        breaker.passed.append("disk_full: only as root")
-        return
+        raise Spared("only as root")
     filler = small / "filler"
     free = os.statvfs(small)
     try:
@@ -267,6 +289,8 @@ FAULTS: Final[dict[str, Any]] = {
         calls_canceled,
         connections_reset,
         answer_lost,
+        start_lost,
+        commits_lost,
         link_half_open,
         link_silent,
         link_slow,
@@ -283,6 +307,7 @@ FAULTS: Final[dict[str, Any]] = {
         handler_differs,
     )
 }
+INSTEAD: Final = connections_reset
 OFTEN: Final = ("worker_killed", "worker_frozen", "backends_terminated", "answer_lost", "connections_reset")
 
 
@@ -329,9 +354,16 @@ async def carry_out(breaker: Breaker, seed: int, planned: list[Planned], check: 
 
 
 async def one(breaker: Breaker, seed: int, fault: Planned) -> None:
+    """Where it finds nothing to break, connections are: something breaks whenever it was planned."""
+    luck = Random(f"{seed} fault {fault.number}")
     breaker.done[fault.name] += 1
     try:
-        await FAULTS[fault.name](breaker, Random(f"{seed} fault {fault.number}"))
+        await FAULTS[fault.name](breaker, luck)
+    except Spared as reason:
+        breaker.done[fault.name] -= 1
+        breaker.done[f"{INSTEAD.__name__} instead"] += 1
+        breaker.passed.append(f"{fault.name}: {reason}")
+        await INSTEAD(breaker, luck)
     except psycopg.Error as error:
         # Several faults at once: PostgreSQL was away when this one came.
         breaker.passed.append(f"{fault.name}: {str(error).splitlines()[0]}")
@@ -343,14 +375,16 @@ def kill(slot: Slot) -> None:
             slot.process.kill()
 
 
-async def foreign(breaker: Breaker, lock: str, seconds: float) -> None:
-    """Hold a lock in a session that is none of the engine's."""
+async def foreign(breaker: Breaker, lock: str, seconds: float, then: str | None = None) -> None:
+    """Hold a lock in a session that is none of the engine's; ``then`` is done before it is given back."""
 
     def hold() -> None:
         with psycopg.connect(breaker.cluster.dsn) as connection:
             connection.execute("set deadlock_timeout = '100ms'")
             connection.execute(lock.encode())
             connection.execute("select pg_sleep(%s)", [seconds])
+            if then is not None:
+                connection.execute(then.encode())
             connection.rollback()
 
     await asyncio.to_thread(hold)

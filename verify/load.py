@@ -20,6 +20,7 @@ from tests.fuzz.outside import Memory, Reader, Report
 from tests.fuzz.trial import Trial
 from verify.callers import Caller
 from verify.registers import Operation
+from verify.scenes import Scenes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -81,6 +82,8 @@ class Seen:
     """What was said back, and for how many requests at most."""
     ended: dict[str, float] = field(default_factory=dict[str, float])
     """Ids of those that were killed, and when that was acknowledged."""
+    chains: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    """Of each chain its length, and what it was answered."""
 
 
 class Post(Memory):
@@ -115,6 +118,7 @@ class Load:
         self.reader = Reader(cluster.ledger.path)
         self.chapters: list[Chapter] = []
         self.seen = Seen()
+        self.scenes = Scenes(cluster, self.caller, self.seen)
         self.operations: Counter[str] = Counter()
         self._over = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -123,7 +127,11 @@ class Load:
     def start(self) -> None:
         writing: list[Callable[[Random], Coroutine[Any, Any, None]]] = [self._program] * self.intensity
         for number, what in enumerate(
-            [*writing, self._register, self._register, self._register, self._tally, self._delayed, self._echo]
+            [
+                *writing,
+                *[self._register, self._register, self._register, self._tally, self._delayed, self._echo],
+                *[self.scenes.chain, self.scenes.chain, self.scenes.family],
+            ]
         ):
             luck = Random(f"{self.seed} client {number}")
             self._tasks.append(asyncio.create_task(self._repeat(what, luck)))

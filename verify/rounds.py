@@ -21,11 +21,11 @@ from tests.engine.database import Database
 from tests.engine.watching import until
 from verify.checkers import Verdict, compared, queried
 from verify.cluster import Cluster, Options
-from verify.faults import FAULTS, Breaker, carry_out, plan
+from verify.faults import FAULTS, PACE, Breaker, carry_out, plan
 from verify.load import Load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 HEAL: Final = 60.0
 """Seconds in which all must be done once nothing breaks any more."""
@@ -126,8 +126,7 @@ class Round:
 
         load.start()
         try:
-            planned = plan(self.seed, self.seconds, list(self.names))
-            await carry_out(breaker, self.seed, planned, check)
+            await self._break(breaker, check)
             began = time.monotonic()
             await self._heal(cluster, load)
             outcome.healed = time.monotonic() - began
@@ -138,6 +137,13 @@ class Round:
             outcome.answered, outcome.tried_again = load.caller.counts.answered, load.caller.counts.again
             outcome.fenced = fenced(cluster)
         await asyncio.to_thread(self._judge, cluster, load, outcome)
+
+    async def _break(self, breaker: Breaker, check: Callable[[], None]) -> None:
+        """The faults of the round, all of them; ``check`` raises what went wrong meanwhile."""
+        planned = plan(self.seed, self.seconds, list(self.names))
+        await carry_out(breaker, self.seed, planned, check)
+        done = breaker.done.total()
+        assert done >= self.seconds / PACE[1] - 1, f"only {done} faults happened: {breaker.passed}"
 
     async def _look(self, cluster: Cluster) -> None:
         """At what is true at every moment, in the midst of it all."""

@@ -1,0 +1,228 @@
+"""A crash at every failpoint: python -m verify --crashes
+
+First nothing crashes but what faults bring about, so that it is known which failpoints there are. Then a
+victim is told one, serves among others until it gets there, dies, and its place is taken by the next victim
+with the next failpoint: each singly, and then in pairs, two victims at a time, while connections break as
+well. Rounds end as all do, with the accounts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from verify import report
+from verify.cluster import Options
+from verify.failpoints import ARMED, REPORT
+from verify.faults import carry_out, plan
+from verify.rounds import Outcome, Round
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from verify.cluster import Cluster, Slot
+    from verify.faults import Breaker
+
+DISCOVERY: Final = 12.0
+"""Seconds of faults in which failpoints are found."""
+LENGTH: Final = 60.0
+"""Seconds of crashes in a round."""
+PATIENCE: Final = 4.0
+"""Seconds in which a victim gets to its failpoint. Then it is asked to stop, and may die of that."""
+STOPS: Final = 30.0
+"""Seconds after which one that was asked to stop must have done so."""
+PLACES: Final = 3
+"""For processes, each a worker and an ingress. The first ones are those of the victims."""
+HITS: Final = (1, 1, 2, 4, 9)
+"""At which of its hits a failpoint strikes."""
+LOOK: Final = 0.05
+REVEALING: Final = (
+    *["connections_reset", "answer_lost", "commits_lost", "backends_terminated", "postgres_restarted"],
+    *["rolled_out", "worker_frozen", "calls_canceled", "notifications_lost", "link_half_open"],
+)
+"""Faults that bring the engine to what it seldom does."""
+BESIDE: Final = ("connections_reset", "answer_lost", "commits_lost", "backends_terminated", "calls_canceled")
+
+
+@dataclass
+class Victim:
+    """Where the process of a place is to crash."""
+
+    point: str
+    armed: float = field(default_factory=time.monotonic)
+    asked: bool = False
+    """To stop, as it did not get there."""
+
+
+@dataclass
+class Campaign:
+    """Which failpoints there are, and where victims have crashed."""
+
+    seed: int
+    known: set[str] = field(default_factory=set[str])
+    crashed: list[str] = field(default_factory=list[str])
+    missed: list[str] = field(default_factory=list[str])
+    """Where a victim did not get to in time."""
+    width: int = 0
+    """How many victims there are at once."""
+    todo: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    """Failpoints, and at which hit."""
+    _victims: dict[int, Victim] = field(default_factory=dict[int, Victim])
+    """By the number of their places."""
+    _paused: bool = False
+    _report: Path = Path()
+    _read: int = 0
+
+    def aim(self, width: int, most: int | None = None) -> None:
+        """At all that are known, or at so many of them, with so many victims at once."""
+        luck = Random(f"{self.seed} crashes of {width}")
+        chosen = sorted(self.known)
+        luck.shuffle(chosen)
+        self.width = width
+        self._paused = False
+        self.todo = [(point, luck.choice(HITS)) for point in chosen[:most]]
+
+    def begin(self, folder: Path) -> None:
+        """Another round, with a report of its own."""
+        self._report = folder / "failpoints"
+        self._report.touch()
+        self._read = 0
+        self._paused = False
+
+    def variant(self, slot: Slot) -> dict[str, Any]:
+        """Of the next process of a place: where it is to crash, if it is to."""
+        self.look([])
+        if (victim := self._victims.pop(slot.number, None)) is not None:
+            self.missed.append(victim.point)
+        armed = ""
+        if slot.number < self.width and self.todo and not self._paused:
+            point, hit = self.todo.pop()
+            self._victims[slot.number] = Victim(point)
+            armed = f"{point}#{hit}"
+        return {"environment": {ARMED: armed, REPORT: str(self._report)}}
+
+    @property
+    def over(self) -> bool:
+        return not self.todo and not self._victims
+
+    def look(self, slots: list[Slot]) -> None:
+        """Read what the processes said; those that take too long are asked to stop."""
+        text = self._report.read_text()
+        lines, self._read = text[self._read :].splitlines(), len(text)
+        for line in lines:
+            if line.startswith("crashed "):
+                self._has_crashed(line.removeprefix("crashed "))
+            else:
+                self.known.add(line)
+        for number, victim in self._victims.items():
+            waited = time.monotonic() - victim.armed
+            assert waited < STOPS, f"a victim does not stop; it was to crash at {victim.point}"
+            if waited > PATIENCE and not victim.asked and slots and slots[number].alive:
+                victim.asked = True
+                process = slots[number].process
+                assert process is not None
+                with suppress(AssertionError, ProcessLookupError):  # it has just ended
+                    process.terminate()
+
+    def pause(self) -> None:
+        """The round is over; those who did not get there yet do so in the next."""
+        self._paused = True
+        self.todo += [(victim.point, 1) for victim in self._victims.values()]
+        self._victims = {}
+
+    def _has_crashed(self, point: str) -> None:
+        self.crashed.append(point)
+        self._victims = {number: victim for number, victim in self._victims.items() if victim.point != point}
+
+    def __str__(self) -> str:
+        never = self.known.difference(self.crashed)
+        return (
+            f"{len(self.known)} failpoints are known, {len(self.crashed)} processes crashed at"
+            f" {len(self.known) - len(never)} of them, {len(self.missed)} times one was not reached"
+        )
+
+
+@dataclass
+class CrashRound(Round):
+    """A round in which failpoints are found, or processes crash at them."""
+
+    campaign: Campaign = field(default_factory=lambda: Campaign(0))
+    beside: Sequence[str] = ()
+    """Faults that happen meanwhile."""
+
+    async def _run(self, cluster: Cluster, outcome: Outcome) -> None:
+        self.campaign.begin(cluster.folder)
+        await super()._run(cluster, outcome)
+
+    async def _break(self, breaker: Breaker, check: Callable[[], None]) -> None:
+        campaign, slots = self.campaign, breaker.cluster.slots
+        planned = plan(self.seed, self.seconds, list(self.beside)) if self.beside else []
+        faults = asyncio.create_task(carry_out(breaker, self.seed, planned, check))
+        crashed, began, passed = len(campaign.crashed), time.monotonic(), 0.0
+        try:
+            while not faults.done() if self.discovers else passed < self.seconds and not campaign.over:
+                check()
+                campaign.look(slots)
+                await asyncio.sleep(LOOK)
+                passed = time.monotonic() - began
+        finally:
+            campaign.pause()
+            faults.cancel()
+            await asyncio.gather(faults, return_exceptions=True)
+        self.seconds = passed
+        breaker.done["crashed at a failpoint"] = len(campaign.crashed) - crashed
+
+    @property
+    def discovers(self) -> bool:
+        return self.campaign.width == 0
+
+
+def crash(seed: int, most: int | None = None, width: int = 2) -> tuple[Campaign, list[Outcome]]:
+    """Find failpoints, and crash at each, or at so many, alone and then in company of up to ``width``. Ends
+    with the first round that does not hold.
+    """
+    campaign, outcomes = Campaign(seed), list[Outcome]()
+
+    def rounds(seconds: float, beside: Sequence[str]) -> bool:
+        while True:
+            options = Options(0, 0, PLACES, hooks=["verify.failpoints:install"], variant=campaign.variant)
+            number = seed + len(outcomes)
+            outcomes.append(
+                CrashRound(number, seconds, options=options, campaign=campaign, beside=beside).run()
+            )
+            report.tell(outcomes[-1])
+            report.say(str(campaign))
+            if not outcomes[-1].held or not campaign.todo:
+                return outcomes[-1].held
+
+    def all_() -> bool:
+        if not rounds(DISCOVERY, REVEALING):
+            return False
+        for victims in range(1, width + 1):
+            campaign.aim(victims, most)
+            if not rounds(LENGTH, () if victims == 1 else BESIDE):
+                return False
+        return True
+
+    all_()
+    return campaign, outcomes
+
+
+def main(seed: int) -> int:
+    """At all of them; 1 if a round does not hold."""
+    campaign, outcomes = crash(seed)
+    total = report.Total()
+    for outcome in outcomes:
+        total.add(outcome)
+    for point in sorted(campaign.known.difference(campaign.crashed)):
+        report.say(f"not reached: {point}")
+    report.say(str(campaign))
+    held = all(outcome.held for outcome in outcomes)
+    if held:
+        report.say(str(total))
+    return 0 if held else 1

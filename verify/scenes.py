@@ -1,0 +1,81 @@
+"""Clients that aim at a moment: a pause between a step and its commit, a kill while a child is being born."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import psycopg
+
+from tests.engine.watching import until
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from verify.callers import Caller
+    from verify.cluster import Cluster
+    from verify.load import Seen
+
+LENGTHS: Final = (2, 5, 40)
+"""Steps of a chain: the long ones are there to be paused."""
+AGAIN: Final = 0.1
+PATIENCE: Final = 60.0
+BEGUN: Final = """
+    select exists (select from pgdurable_engine.journal where id = invocation_uuid(%s) and index > 1)
+"""
+
+
+class Scenes:
+    """Of one round."""
+
+    def __init__(self, cluster: Cluster, caller: Caller, seen: Seen) -> None:
+        self._cluster = cluster
+        self._caller = caller
+        self._seen = seen
+        self._numbers: Counter[str] = Counter()
+
+    async def chain(self, luck: Random) -> None:
+        """Steps that tell on each other; some are paused in the midst of them, and resumed."""
+        path, length = self._next("chain"), luck.choice(LENGTHS)
+        id = await self._caller.begin("Trouble", "chain", [path, length], once=path)
+        for _ in range(luck.choice([0, 1, 3])):
+            await asyncio.sleep(luck.uniform(0, 0.05))
+            await self._control("pause", id)
+            await asyncio.sleep(luck.uniform(0, 0.05))
+            await self._control("resume", id)
+        status, reply = await self._caller.attach(id)
+        assert status == 200, f"{path}: {status} {reply!r}"
+        self._seen.chains[path] = length, msgspec.json.decode(reply)
+
+    async def family(self, luck: Random) -> None:
+        """One that has more and more children, until it is killed."""
+        path = self._next("parent")
+        id = await self._caller.begin("Trouble", "parent", path, once=path)
+        await until(lambda: self._has_begun(id), PATIENCE, f"{path} begins")
+        await asyncio.sleep(luck.uniform(0, 0.1))
+        await self._control("kill", id)
+        self._seen.ended[id] = time.time()
+        await asyncio.sleep(luck.uniform(0.2, 0.6))
+
+    def _has_begun(self, id: str) -> bool:
+        try:
+            return bool(self._cluster.database.value(BEGUN, id))
+        except psycopg.Error:
+            return False
+
+    async def _control(self, what: str, id: str) -> None:
+        """As somebody with psql does it, until PostgreSQL is there to do it."""
+        while True:
+            try:
+                self._cluster.database.control(what, id)
+            except psycopg.Error:
+                await asyncio.sleep(AGAIN)
+            else:
+                return
+
+    def _next(self, kind: str) -> str:
+        self._numbers[kind] += 1
+        return f"{kind}{self._numbers[kind]}"
