@@ -9,11 +9,15 @@ which is printed.
     cluster     PostgreSQL, the processes and their supervisor
     app         what the processes serve: the programs of tests/fuzz, and handlers that make trouble
     load        clients: over HTTP, with idempotency keys, until they are answered
+    scenes      clients that aim at single moments
     faults      what may break, and the plan of a round
+    standby     a replica that becomes the server
     registers   whether what clients saw of a register is linearizable
     checkers    the invariants, each a query in invariants/ or a comparison with what clients and
                 handlers said
     rounds      one round, from the first process to the verdict
     takeover    how long others take to go on, measured
+    failpoints  where a process may be made to crash
+    crashes     a crash at each of them
     mutants     engines broken on purpose, each of which a round must find out
 """

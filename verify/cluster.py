@@ -154,6 +154,13 @@ class Cluster:
         execute_each(self.server.dsn(), f"create tablespace {DATABASE} location '{data}'")
         self.small = small
 
+    def adopt(self, server: EmbeddedPostgres) -> None:
+        """There is another server now, behind the same links. Its disk is a large one."""
+        self._stack.callback(server.stop)
+        self.server, self.small = server, None
+        self.dsn = self.database.dsn = server.dsn(DATABASE)
+        self.proxy.server_port = server.port
+
     # --- processes
 
     async def start(self) -> None:

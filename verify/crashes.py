@@ -30,15 +30,16 @@ if TYPE_CHECKING:
 
 DISCOVERY: Final = 12.0
 """Seconds of faults in which failpoints are found."""
-LENGTH: Final = 60.0
+LENGTH: Final = 150.0
 """Seconds of crashes in a round."""
-PATIENCE: Final = 4.0
-"""Seconds in which a victim gets to its failpoint. Then it is asked to stop, and may die of that."""
-STOPS: Final = 30.0
+PATIENCE: Final = 3.0
+"""Seconds in which a victim that serves gets to its failpoint. Then it is asked to stop, and may die then."""
+STOPS: Final = 60.0
 """Seconds after which one that was asked to stop must have done so."""
+INTENSITY: Final = 1
 PLACES: Final = 3
 """For processes, each a worker and an ingress. The first ones are those of the victims."""
-HITS: Final = (1, 1, 2, 4, 9)
+HITS: Final = (1, 1, 1, 3)
 """At which of its hits a failpoint strikes."""
 LOOK: Final = 0.05
 REVEALING: Final = (
@@ -55,6 +56,8 @@ class Victim:
 
     point: str
     armed: float = field(default_factory=time.monotonic)
+    serves: float | None = None
+    """Since when it has started."""
     asked: bool = False
     """To stop, as it did not get there."""
 
@@ -92,7 +95,7 @@ class Campaign:
         self._report = folder / "failpoints"
         self._report.touch()
         self._read = 0
-        self._paused = False
+        self._paused = True
 
     def variant(self, slot: Slot) -> dict[str, Any]:
         """Of the next process of a place: where it is to crash, if it is to."""
@@ -115,25 +118,42 @@ class Campaign:
         text = self._report.read_text()
         lines, self._read = text[self._read :].splitlines(), len(text)
         for line in lines:
-            if line.startswith("crashed "):
-                self._has_crashed(line.removeprefix("crashed "))
+            what, _, point = line.partition(" ")
+            if what == "crashed":
+                self._has_crashed(point)
+            elif what == "serves":
+                self._serves(point)
             else:
                 self.known.add(line)
         for number, victim in self._victims.items():
             waited = time.monotonic() - victim.armed
             assert waited < STOPS, f"a victim does not stop; it was to crash at {victim.point}"
-            if waited > PATIENCE and not victim.asked and slots and slots[number].alive:
+            serving = 0.0 if victim.serves is None else time.monotonic() - victim.serves
+            if serving > PATIENCE and not victim.asked and slots and slots[number].alive:
                 victim.asked = True
                 process = slots[number].process
                 assert process is not None
                 with suppress(AssertionError, ProcessLookupError):  # it has just ended
                     process.terminate()
 
+    def go(self, slots: list[Slot]) -> None:
+        """Those who are where victims shall be make room for them."""
+        self._paused = False
+        for slot in slots[: self.width]:
+            if slot.process is not None:
+                with suppress(AssertionError, ProcessLookupError):  # it has just ended
+                    slot.process.terminate()
+
     def pause(self) -> None:
         """The round is over; those who did not get there yet do so in the next."""
         self._paused = True
         self.todo += [(victim.point, 1) for victim in self._victims.values()]
         self._victims = {}
+
+    def _serves(self, point: str) -> None:
+        for victim in self._victims.values():
+            if victim.point == point:
+                victim.serves = time.monotonic()
 
     def _has_crashed(self, point: str) -> None:
         self.crashed.append(point)
@@ -164,6 +184,7 @@ class CrashRound(Round):
         planned = plan(self.seed, self.seconds, list(self.beside)) if self.beside else []
         faults = asyncio.create_task(carry_out(breaker, self.seed, planned, check))
         crashed, began, passed = len(campaign.crashed), time.monotonic(), 0.0
+        campaign.go(slots)
         try:
             while not faults.done() if self.discovers else passed < self.seconds and not campaign.over:
                 check()
@@ -193,7 +214,9 @@ def crash(seed: int, most: int | None = None, width: int = 2) -> tuple[Campaign,
             options = Options(0, 0, PLACES, hooks=["verify.failpoints:install"], variant=campaign.variant)
             number = seed + len(outcomes)
             outcomes.append(
-                CrashRound(number, seconds, options=options, campaign=campaign, beside=beside).run()
+                CrashRound(
+                    number, seconds, options=options, intensity=INTENSITY, campaign=campaign, beside=beside
+                ).run()
             )
             report.tell(outcomes[-1])
             report.say(str(campaign))

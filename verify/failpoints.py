@@ -33,7 +33,8 @@ T = TypeVar("T")
 ARMED: Final = "PGDURABLE_VERIFY_CRASH"
 """Environment: a failpoint, and at which of its hits the process dies: ``<failpoint>#<hit>``; or nothing."""
 REPORT: Final = "PGDURABLE_VERIFY_FAILPOINTS"
-"""Environment: the file that failpoints are written to, one a line, and ``crashed <failpoint>``."""
+"""Environment: the file that failpoints are written to, one a line, and of the one that is armed ``serves
+<failpoint>`` when the process has started and ``crashed <failpoint>`` when it ends."""
 SHARED: Final = tuple(f"pgdurable/store/{name}.py" for name in ("lane", "again", "verbs"))
 ENGINE: Final = (f"{ROOT}/pgdurable/", f"{ROOT}/sdk/")
 
@@ -56,6 +57,11 @@ class Watch:
         if point == self._point and self._hits[point] >= self._hit:
             self._say(f"crashed {point}")
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def serves(self) -> None:
+        """The process has started."""
+        if self._point:
+            self._say(f"serves {self._point}")
 
     def _say(self, line: str) -> None:
         os.write(self._report, f"{line}\n".encode())
@@ -128,17 +134,18 @@ def install() -> None:
         return asyncio.Task(Watched(coroutine, watch), loop=loop, **more)
 
     asyncio.get_running_loop().set_task_factory(factory)
-    _watch_node()
+    _watch_node(watch)
     _watch_lanes(watch)
     _watch_hearts(watch)
 
 
-def _watch_node() -> None:
+def _watch_node(watch: Watch) -> None:
     """It starts and stops in a task that was there before."""
     start, stop = Node.start, Node.stop
 
     async def watched_start(node: Node) -> None:
         await asyncio.create_task(start(node))
+        watch.serves()
 
     async def watched_stop(node: Node) -> None:
         await asyncio.create_task(stop(node))

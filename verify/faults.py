@@ -20,6 +20,7 @@ import psycopg
 from tests.engine.watching import until
 from verify import clock
 from verify.cluster import DATABASE, LEASE, SETTLED
+from verify.standby import Standby
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,8 @@ class Breaker:
     cluster: Cluster
     load: Load
     done: Counter[str] = field(default_factory=Counter[str])
+    server: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """For whoever ends PostgreSQL."""
     passed: list[str] = field(default_factory=list[str])
     """Faults that found nothing to break."""
 
@@ -127,10 +130,23 @@ async def odd_process(breaker: Breaker, luck: Random) -> None:
 
 
 async def postgres_restarted(breaker: Breaker, luck: Random) -> None:
-    server = breaker.cluster.server
-    await asyncio.to_thread(server.stop, luck.choice(["immediate", "immediate", "fast"]))
-    await asyncio.sleep(luck.choice([0.0, 0.0, 1.0]))
-    await asyncio.to_thread(server.start)
+    async with breaker.server:
+        server = breaker.cluster.server
+        await asyncio.to_thread(server.stop, luck.choice(["immediate", "immediate", "fast"]))
+        await asyncio.sleep(luck.choice([0.0, 0.0, 1.0]))
+        await asyncio.to_thread(server.start)
+
+
+async def failed_over(breaker: Breaker, luck: Random) -> None:
+    """A replica is made, becomes synchronous, and is promoted when the primary ends."""
+    async with breaker.server:
+        standby = Standby(breaker.cluster)
+        try:
+            await asyncio.to_thread(standby.follow)
+        except (AssertionError, psycopg.Error) as error:
+            raise Spared(f"no replica: {error}") from None
+        await asyncio.sleep(luck.uniform(0.5, 2))
+        await asyncio.to_thread(standby.take_over)
 
 
 async def backends_terminated(breaker: Breaker, luck: Random) -> None:
@@ -229,7 +245,6 @@ async def role_changed(breaker: Breaker, luck: Random) -> None:
             "lock_timeout = '20ms'",
             "idle_session_timeout = '300ms'",
             "deadlock_timeout = '10ms'",
-            "synchronous_commit = 'local'",
         ]
     )
     await statement(breaker, f"alter database {DATABASE} set {setting}")
@@ -285,6 +300,7 @@ FAULTS: Final[dict[str, Any]] = {
         rolled_out,
         odd_process,
         postgres_restarted,
+        failed_over,
         backends_terminated,
         calls_canceled,
         connections_reset,

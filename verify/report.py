@@ -50,6 +50,8 @@ def tell(outcome: Outcome) -> None:
         f" answered ({outcome.tried_again} tried again), {outcome.faults.total()} faults,"
         f" fenced {outcome.fenced} times, all done {outcome.healed:.1f} s after the last fault"
     )
+    for passed in outcome.passed:
+        say(f"    {' '.join(passed.split())[:200]}")
     for verdict in outcome.verdicts:
         say(f"    {verdict}")
     if not outcome.held:

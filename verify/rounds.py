@@ -68,6 +68,8 @@ class Outcome:
     fenced: int = 0
     """How often the fence refused a worker that was taken for dead."""
     faults: Counter[str] = field(default_factory=Counter[str])
+    passed: list[str] = field(default_factory=list[str])
+    """Faults that found nothing to break."""
     healed: float = 0.0
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     failure: str | None = None
@@ -116,7 +118,7 @@ class Round:
         await cluster.start()
         load = Load(cluster, self.seed, self.intensity)
         breaker = Breaker(cluster, load)
-        outcome.operations, outcome.faults = load.operations, breaker.done
+        outcome.operations, outcome.faults, outcome.passed = load.operations, breaker.done, breaker.passed
         looking = asyncio.create_task(self._look(cluster))
 
         def check() -> None:

@@ -24,7 +24,8 @@ def exclusively(data_dir: Path) -> Generator[None]:
 
 
 def open_use(data_dir: Path) -> int:
-    return os.open(data_dir / "pgdurable.users", os.O_RDWR | os.O_CREAT, 0o600)
+    # The server, which may have another account, reads it for a base backup. The directory is private.
+    return os.open(data_dir / "pgdurable.users", os.O_RDWR | os.O_CREAT, 0o644)
 
 
 def unused(data_dir: Path) -> bool:

@@ -109,6 +109,22 @@ def test_it_is_as_durable_as_any_postgresql(make: Make) -> None:
         assert query(server, "select upper('ä') collate pg_catalog.\"default\"") == "Ä"
 
 
+def test_a_base_backup_can_be_taken(make: Make, tmp_path: Path) -> None:
+    """By the server, whatever account it has: our own files beside its data are in nobody's way."""
+    with make() as server:
+        backup = [
+            str(server.binary("pg_basebackup")),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(server.port),
+            "-U",
+            "postgres",
+        ]
+        subprocess.run([*backup, "-D", str(tmp_path / "backup"), "--checkpoint=fast"], check=True)
+    assert (tmp_path / "backup" / "PG_VERSION").read_text() == "18\n"
+
+
 def test_a_restart_keeps_the_data(make: Make) -> None:
     server = make()
     server.start()

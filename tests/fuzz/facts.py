@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.fuzz.language import Task
     from tests.fuzz.outside import Memory, Report
 
@@ -46,10 +48,17 @@ class Facts:
     attempts: dict[str, list[list[Report]]] = field(default_factory=dict[str, list[list["Report"]]])
     """What each attempt of each invocation came to know, by path."""
 
-    def remember(self, outside: Memory) -> None:
-        """What the world beside the engine knows."""
+    def remember(self, outside: Memory, turns: Mapping[str, float] | None = None) -> None:
+        """What the world beside the engine knows. ``turns`` are when each had its turn, on the scale on which
+        attempts are numbered: one that was begun ahead of it, and then again, was begun in vain, on what was
+        never committed, and what it saw does not count.
+        """
         self.executions = outside.results
-        self.attempts = {path: list(attempts.values()) for path, attempts in outside.attempts.items()}
+        turns = turns or {}
+        self.attempts = {
+            path: [seen for at, seen in attempts.items() if at >= turns.get(path, 0) or at == max(attempts)]
+            for path, attempts in outside.attempts.items()
+        }
 
     def was_killed(self, path: str) -> bool:
         """This one, or one above it: then nobody knows how far it came."""

@@ -11,6 +11,8 @@ from pgdurable_sdk.runtime import Execution
 from tests.fuzz import memory
 from tests.fuzz.attempts import Attempt
 from tests.fuzz.author import Author
+from tests.fuzz.facts import Facts
+from tests.fuzz.outside import Memory
 
 if TYPE_CHECKING:
     import pytest
@@ -77,3 +79,21 @@ def test_notifications_that_are_fed_as_they_come(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Machine, "hear", heard)
     assert found_out()
+
+
+def test_what_was_begun_in_vain_ahead_of_its_turn_need_not_have_seen_the_truth() -> None:
+    outside, early, late = Memory(), ["ok", 4], ["ok", 3]
+    outside.sees("p1", 10, early)
+    outside.sees("p1", 30, late)
+    facts = Facts([])
+    facts.remember(outside, {"p1": 20.0})
+    assert facts.attempts == {"p1": [[late]]}
+    facts.remember(outside, {"p1": 5.0})
+    assert facts.attempts == {"p1": [[early], [late]]}
+
+
+def test_one_that_was_begun_once_counts_whenever_that_was() -> None:
+    outside, facts = Memory(), Facts([])
+    outside.sees("p1", 10, ["ok", 4])
+    facts.remember(outside, {"p1": 20.0})
+    assert facts.attempts == {"p1": [[["ok", 4]]]}

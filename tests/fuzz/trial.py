@@ -43,6 +43,11 @@ STEPS = """
 STATE = """
     select service, key, name, value from pgdurable_engine.state where key like %s or key = any (%s)
 """
+TURNS = """
+    select convert_from(j.value, 'UTF8')::json ->> 'path', extract(epoch from i.running_at)
+    from journal j join invocation i on i.id = j.id
+    where j.index = 0 and convert_from(j.value, 'UTF8') like %s and i.running_at is not null
+"""
 UNPLANNED = "select invocation_id(id), detail from event where detail::json ->> 'error_message' <> %s"
 
 
@@ -72,7 +77,7 @@ class Trial:
         author: Author,
         luck: Random,
         outside: Memory,
-        listen: Callable[[], None] = lambda: None,
+        listen: Callable[[], None] | None = None,
         *,
         name: str = "p",
     ) -> None:
@@ -81,7 +86,9 @@ class Trial:
         self.author = author
         self.luck = luck
         self.outside = outside
-        self.listen = listen
+        self.listen = listen or (lambda: None)
+        self.timed = listen is not None
+        """Whether attempts are numbered by when they began, as handlers of other processes number them."""
         self.name = name
         self.zombies = False
         self.tasks: list[Task] = []
@@ -174,8 +181,13 @@ class Trial:
             known.state.setdefault((service, key), {})[name] = msgspec.json.decode(value)
         for name, outcome, value in self.database.rows(STEPS, f"{self.name}%"):
             known.steps[name] = facts.step_report(outcome, value)
-        known.remember(self.outside)
+        known.remember(self.outside, self.turns() if self.timed else None)
         Model(known).check()
+
+    def turns(self, query: str = TURNS) -> dict[str, float]:
+        """When each was first run by somebody who had the right to, in microseconds."""
+        rows = self.database.rows(query, f'{{"path":"{self.name}%')
+        return {path: float(at) * 1_000_000 for path, at in rows}
 
     def facts(self) -> Facts:
         return Facts(self.tasks, self.cancelled, self.killed, self.zombies)
