@@ -23,6 +23,7 @@ from tests.engine.ledger import Ledger
 from tests.engine.processes import ROOT, Nursery, Process
 from tests.engine.proxy import Link, Proxy, through
 from verify import clock
+from verify.namespaces import Namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,10 +69,20 @@ class Options:
 class Slot:
     """The place of a process: it has one after the other, all with the same link and port."""
 
-    def __init__(self, number: int, role: Role, link: Link, port: int | None, folder: Path) -> None:
+    def __init__(
+        self,
+        number: int,
+        role: Role,
+        link: Link,
+        port: int | None,
+        folder: Path,
+        network: Namespace | None = None,
+    ) -> None:
         self.number = number
         self.role = role
         self.link = link
+        self.network = network
+        """Of its own; None: it has that of the machine."""
         self.port = port
         self.clock = folder / f"clock-{number}"
         clock.set_ahead(self.clock, 0.0)
@@ -174,7 +185,11 @@ class Cluster:
         roles: list[Role] = [role for role, number in number_of.items() for _ in range(number)]
         for number, role in enumerate(roles):
             port = None if role == "worker" else free_port()
-            self.slots.append(Slot(number, role, self.proxy.link(), port, self.folder))
+            network = Namespace.make(number) if role == "worker" else None
+            if network is not None:
+                self._stack.callback(network.remove)
+            link = self.proxy.link(network.host if network else "127.0.0.1")
+            self.slots.append(Slot(number, role, link, port, self.folder, network))
         for slot in self.slots:
             self.begin(slot)
         for slot in self.slots:
@@ -197,6 +212,7 @@ class Cluster:
             environment=environment,
             ledger=self.ledger.path,
             settings=settings,
+            network=slot.network.name if slot.network else None,
             **variant,
         )
 

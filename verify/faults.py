@@ -198,6 +198,17 @@ async def link_half_open(breaker: Breaker, luck: Random) -> None:
     link.heal()
 
 
+async def partitioned(breaker: Breaker, luck: Random) -> None:
+    """The cable of a worker is pulled out: nothing arrives, and no kernel says so."""
+    networks = [slot.network for slot in breaker.cluster.slots if slot.network is not None]
+    if not networks:
+        raise Spared("no network namespaces: only as root")
+    network = luck.choice(networks)
+    await asyncio.to_thread(network.cut)
+    await asyncio.sleep(luck.uniform(0.5, LEASE * 2.5))
+    await asyncio.to_thread(network.mend)
+
+
 async def link_silent(breaker: Breaker, luck: Random) -> None:
     """For ever; only new connections work."""
     breaker.any_slot(luck).link.silence()
@@ -267,7 +278,7 @@ async def database_clock_moved(breaker: Breaker, luck: Random) -> None:
 async def disk_full(breaker: Breaker, luck: Random) -> None:
     small = breaker.cluster.small
     if small is None:
-        raise Spared("only as root")
+        raise Spared("no small disk: only as root, and until another server takes over")
     filler = small / "filler"
     free = os.statvfs(small)
     try:
@@ -308,6 +319,7 @@ FAULTS: Final[dict[str, Any]] = {
         start_lost,
         commits_lost,
         link_half_open,
+        partitioned,
         link_silent,
         link_slow,
         notifications_lost,

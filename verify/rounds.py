@@ -162,6 +162,8 @@ class Round:
         """Nothing breaks any more: everything is answered, and everything completes."""
         for slot in cluster.slots:
             slot.link.heal()
+            if slot.network is not None:
+                slot.network.mend()
             if slot.frozen is not None:
                 cluster.thaw(slot)
         try:

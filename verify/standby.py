@@ -7,6 +7,7 @@ find it behind their links, as behind the address that moves in a real fail-over
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import time
 from functools import partial
@@ -22,6 +23,7 @@ from pgdurable.embedded.ephemeral import free_port
 if TYPE_CHECKING:
     from verify.cluster import Cluster
 
+NUMBERS: Final = itertools.count(1)
 SYNCHRONOUS: Final = "alter system set synchronous_standby_names = '*'"
 ALONE: Final = "alter system reset synchronous_standby_names"
 CATCH_UP: Final = 30.0
@@ -34,12 +36,11 @@ class Standby:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._primary = cluster.server
-        number = len(list(cluster.folder.glob("server*")))
-        self._folder = cluster.folder / f"server-{number}"
+        self._folder = cluster.folder / f"server-{next(NUMBERS)}"
         self._server = EmbeddedPostgres(
             self._folder, version=18, port=free_port(), settings=self._primary.settings
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
 
     def follow(self) -> None:
         """Copy the primary and run, until it is synchronous. Raises what went wrong, and then it is gone."""

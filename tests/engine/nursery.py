@@ -31,6 +31,7 @@ from pgdurable.store.heart import Heart
 from pgdurable_admin.server import AdminServer
 
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNET = 0x40000000
 
 
 def serve() -> None:
@@ -78,6 +79,7 @@ def run(specification: dict[str, Any]) -> NoReturn:
         nowhere = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, nowhere), (1, output), (2, output)):
             os.dup2(source, target)
+        enter(specification["network"])
         os.environ |= specification["environment"]
         logging.basicConfig(
             level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -127,6 +129,15 @@ async def child(specification: dict[str, Any]) -> int:
         await admin.stop()
     await node.stop()
     return 3 if failed.done() else 0
+
+
+def enter(network: str | None) -> None:
+    """A network namespace, by its name."""
+    if network is not None:
+        handle = os.open(f"/run/netns/{network}", os.O_RDONLY)
+        if ctypes.CDLL(None, use_errno=True).setns(handle, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"no network namespace {network}")
+        os.close(handle)
 
 
 def die_with_parent() -> None:

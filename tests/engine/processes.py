@@ -115,6 +115,7 @@ class Nursery:
         release: str = "",
         hooks: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        network: str | None = None,
         ledger: Path,
         settings: dict[str, Any],
     ) -> Process:
@@ -125,6 +126,7 @@ class Nursery:
         renewed, and nobody else does. ``always_replay``: every attempt ends at its next await.
         ``deployment``: None is unversioned. ``release`` is for apps that come in several.
         ``hooks``, each ``module:function``, are called before anything else: they break it on purpose.
+        ``network`` is the name of a network namespace, for root.
         """
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
@@ -137,6 +139,7 @@ class Nursery:
             "always_replay": always_replay,
             "deployment": deployment,
             "hooks": list(hooks),
+            "network": network,
             "settings": settings,
             "environment": {VARIABLE: str(ledger), RELEASE: release, **(environment or {})},
             "output": str(output),

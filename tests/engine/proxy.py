@@ -51,9 +51,9 @@ class Proxy:
         if others:
             await asyncio.wait(others, timeout=5)
 
-    def link(self) -> Link:
-        """A new one, with a port of its own."""
-        link = Link(self)
+    def link(self, host: str = "127.0.0.1") -> Link:
+        """A new one, with a port of its own on this address."""
+        link = Link(self, host)
         self._links.append(link)
         asyncio.run_coroutine_threadsafe(link.listen(), self.loop).result(10)
         return link
@@ -62,8 +62,9 @@ class Proxy:
 class Link:
     """The way of one process to PostgreSQL. Its verbs return at once, and may be used from any thread."""
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: Proxy, host: str) -> None:
         self.proxy = proxy
+        self.host = host
         self.port = 0
         self.delay = 0.0
         self.deaf = False
@@ -73,7 +74,7 @@ class Link:
         self.connections: set[Connection] = set()
 
     async def listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, self.host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
@@ -242,4 +243,5 @@ def port_of(dsn: str) -> int:
 
 def through(dsn: str, link: Link) -> str:
     """The same database, by way of a link."""
-    return dsn.replace(f":{link.proxy.server_port}/", f":{link.port}/")
+    host = urlsplit(dsn).hostname
+    return dsn.replace(f"{host}:{link.proxy.server_port}/", f"{link.host}:{link.port}/")

@@ -370,6 +370,6 @@ def search(make: Callable[[], Machine], examples: int, phases: list[Phase]) -> N
             database=None,
             report_multiple_bugs=False,
             phases=phases,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )
