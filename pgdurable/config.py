@@ -58,6 +58,10 @@ class Settings:
     reap: float = 1.0
     """How often dead workers are looked for."""
 
+    crashes: int = 10
+    """An invocation is paused when so many processes in a row died while they ran it; sooner if its retry
+    policy has fewer attempts."""
+
     expire: float = 60.0
     """How often what is kept for less than an hour, or has an idempotency key or a workflow's key, is deleted
     when its retention is over."""

@@ -186,6 +186,15 @@ create type pgdurable_engine.submission as (
     trace_parent text
 );
 
+create table pgdurable_engine.crash (
+    id uuid not null,
+    times integer not null,
+    size integer not null,
+    lasted interval not null,
+    at timestamp with time zone not null,
+    PRIMARY KEY (id)
+);
+
 create table pgdurable_engine.deployment (
     id text not null,
     rank bigint not null,
@@ -461,6 +470,8 @@ create function pgdurable_engine.command_json(p_entry pgdurable_engine.journal, 
 create function pgdurable_engine.complete_promise(p_use pgdurable_engine.promise_use, p_late boolean) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.complete_promise_and_announce(p_service text, p_key text, p_name text, p_outcome pgdurable_engine.outcome, p_value bytea) returns text language plpgsql volatile;
 create function pgdurable_engine.complete_promise_outside(p_service text, p_key text, p_name text, p_outcome pgdurable_engine.outcome, p_value bytea, OUT result text, OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.count_crashes(p_ids uuid[], p_limit integer, p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
+create function pgdurable_engine.crashed(p_ids uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.deliver(p_notices pgdurable_engine.notice[], p_now timestamp with time zone, OUT delivered pgdurable_engine.notification[], OUT woken uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.derived_id(p_kind text, p_service text, p_key text, p_handler text DEFAULT NULL::text, p_idempotency_key text DEFAULT NULL::text) returns uuid language sql immutable;
 create function pgdurable_engine.digest_part(p_part text) returns bytea language sql immutable;
@@ -468,7 +479,7 @@ create function pgdurable_engine.drop_timers(p_ids uuid[]) returns void language
 create function pgdurable_engine.drop_waits(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.elect(p_services text[]) returns void language plpgsql volatile;
 create function pgdurable_engine.end_worker(p_worker uuid) returns pgdurable_engine.hint[] language sql volatile;
-create function pgdurable_engine.end_workers(p_workers uuid[], p_heard timestamp with time zone[], OUT ended uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.end_workers(p_workers uuid[], p_heard timestamp with time zone[], p_crashes integer DEFAULT NULL::integer, OUT ended uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.enter_worker(p_worker uuid, OUT routes text[], OUT pin text) returns record language plpgsql volatile;
 create function pgdurable_engine.entry_type(p_type smallint) returns text language sql immutable strict;
 create function pgdurable_engine.expire(p_ids uuid[]) returns integer language plpgsql volatile;
@@ -514,7 +525,7 @@ create function pgdurable_engine.place(p_ids uuid[], p_worker uuid, p_routes tex
 create function pgdurable_engine.presence_free(p_worker uuid) returns boolean language sql volatile;
 create function pgdurable_engine.presence_lock(p_worker uuid) returns bigint language sql immutable;
 create function pgdurable_engine.promote(p_ids uuid[], p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
-create function pgdurable_engine.reap_workers(p_patience interval DEFAULT '00:00:00.3'::interval, OUT reaped uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.reap_workers(p_patience interval DEFAULT '00:00:00.3'::interval, p_crashes integer DEFAULT 10, OUT reaped uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.refused_followers(p_worker uuid, p_routes text[], p_leases pgdurable_engine.lease[], p_completing uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.register(p_deployment_id text, p_versioned boolean, p_endpoint text, p_metadata jsonb, p_services jsonb) returns void language plpgsql volatile;
 create function pgdurable_engine.require_deployment(p_deployment_id text, p_service text) returns void language plpgsql volatile;

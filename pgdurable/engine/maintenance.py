@@ -34,7 +34,7 @@ class Maintenance:
         """End dead workers, for ever."""
         while True:
             try:
-                reaped, hints = await verbs.reap_workers(self._lane)
+                reaped, hints = await verbs.reap_workers(self._lane, self._settings.crashes)
             except StoreError as error:
                 log.debug("dead workers were not looked for: %s", error)
             else:

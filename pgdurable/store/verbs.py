@@ -141,9 +141,11 @@ async def fire_timers(lane: Lane, limit: int) -> Fired:
     return Fired(fired, next_in, _notifications(delivered), _hints(hints))
 
 
-async def reap_workers(lane: Lane) -> tuple[list[UUID], list[HintRow]]:
-    """End workers that are gone; what they ran is ready again."""
-    reaped, hints = await lane.row(query("reap_workers"))
+async def reap_workers(lane: Lane, crashes: int) -> tuple[list[UUID], list[HintRow]]:
+    """End workers that are gone; what they ran is ready again, unless it was there ``crashes`` times in a
+    row when a worker died.
+    """
+    reaped, hints = await lane.row(query("reap_workers"), crashes)
     return reaped or [], _hints(hints)
 
 

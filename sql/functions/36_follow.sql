@@ -40,7 +40,7 @@ as $$
 $$;
 
 -- Likewise of those that were just started and hold a key. Behind those in p_fresh, which have just found it free, is
--- nobody yet, or hardly anybody.
+-- nobody yet, or hardly anybody; and one whose process has died goes without (27_crashes.sql).
 create or replace function pgdurable_engine.followers_of(
     p_started pgdurable_engine.start[], p_fresh uuid[], p_routes text[]
 )
@@ -52,6 +52,9 @@ declare
         select s.id from unnest(p_started) s where s.handler_type = 'exclusive' and s.id <> all (p_fresh)
     );
 begin
+    if cardinality(v_holders) > 0 then
+        v_holders := array(select h from unnest(v_holders) h where h <> all (pgdurable_engine.crashed(v_holders)));
+    end if;
     if cardinality(v_holders) = 0 then
         return null;
     end if;

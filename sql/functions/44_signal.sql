@@ -276,6 +276,8 @@ begin
         where f.id = any (p_backing_off) and f.next_retry_at is not null
             and (select i.status from pgdurable_engine.invocation i where i.id = f.id) = 'invoked'
         returning f.id
+    ), absolved as (
+        delete from pgdurable_engine.crash c where c.id = any (p_aside)
     )
     select array_agg(x.id) into v_woken from (select a.id from aside a union select h.id from hurried h) x;
     return v_woken;

@@ -89,9 +89,11 @@ as $$
 $$;
 
 -- Workers that are gone: silent for longer than their lease, or without their presence lock twice in a row. The second
--- is quicker, but after a restart of PostgreSQL nobody holds a lock, so then only the lease counts.
+-- is quicker, but after a restart of PostgreSQL nobody holds a lock, so then only the lease counts. What p_crashes of
+-- them have died of in a row is paused.
 create or replace function pgdurable_engine.reap_workers(
     p_patience interval default '300ms',
+    p_crashes  int default 10,
     out reaped uuid[], out hints pgdurable_engine.hint[]
 )
 language plpgsql
@@ -124,7 +126,7 @@ begin
         end if;
     end loop;
     if cardinality(v_ids) > 0 then
-        select e.ended, e.hints into reaped, hints from pgdurable_engine.end_workers(v_ids, v_heard) e;
+        select e.ended, e.hints into reaped, hints from pgdurable_engine.end_workers(v_ids, v_heard, p_crashes) e;
     end if;
     -- At last, and whose row somebody else has is suspected the next time: so a registration, which takes rows of
     -- workers in order, waits for no suspect while this waits for one that is gone.

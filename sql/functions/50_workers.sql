@@ -55,15 +55,17 @@ as $$
     select exists (select from alive)
 $$;
 
--- Ends incarnations and gives back what they ran. With p_heard, only those not heard since.
+-- Ends incarnations and gives back what they ran. With p_heard, only those not heard since: they have died, and so often
+-- may what they ran have been there when a process did (27_crashes.sql).
 create or replace function pgdurable_engine.end_workers(
-    p_workers uuid[], p_heard timestamptz[],
+    p_workers uuid[], p_heard timestamptz[], p_crashes int default null,
     out ended uuid[], out hints pgdurable_engine.hint[]
 )
 language plpgsql
 as $$
 declare
     v_stopped uuid[];
+    v_held    uuid[] := '{}';
 begin
     perform pgdurable_engine.fence_workers(p_workers);
     ended := array(
@@ -77,6 +79,9 @@ begin
     v_stopped := array(select r.id from pgdurable_engine.running r where r.owner = any (ended));
     perform pgdurable_engine.lock_invocations(v_stopped);
     perform pgdurable_engine.pin_running(v_stopped);
+    if p_crashes is not null then
+        v_held := pgdurable_engine.count_crashes(v_stopped, p_crashes, pgdurable_engine.clock());
+    end if;
 
     delete from pgdurable_engine.worker w where w.id = any (ended);
     with stopped as (
@@ -85,6 +90,7 @@ begin
         insert into pgdurable_engine.ready (route, since, id)
         select pgdurable_engine.route(i.service, i.deployment_id), s.started_at, i.id
         from stopped s join pgdurable_engine.invocation i on i.id = any (array[s.id])
+        where s.id <> all (v_held)
         returning route
     )
     select array_agg(row('route', null, w.route, null)::pgdurable_engine.hint)

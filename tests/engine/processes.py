@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ class Process:
 
     def kill(self) -> None:
         """As a crash does it, at once and without a word."""
-        self._signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has just done so itself
+            self._signal(signal.SIGKILL)
 
     def terminate(self) -> None:
         """Ask it to stop."""
