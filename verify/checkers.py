@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from pgdurable.store.sql_files import sql_root
 from tests.engine.processes import ROOT
 from verify.registers import linearizable
 from verify.replay import replays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.engine.database import Database
     from verify.cluster import Cluster
@@ -81,6 +83,28 @@ def queried(database: Database, only: str = "") -> Iterator[Verdict]:
     for file in sorted(INVARIANTS.glob(f"{only}*.sql")):
         ((checked, wrong, example),) = database.rows(file.read_text(encoding="utf-8"))
         yield Verdict(file.stem, checked, wrong, example)
+
+
+def contradictions(database: Database) -> Verdict:
+    """I16: true at every moment, in the midst of faults too. What is invoked is in one place, who waits for a
+    key is in its inbox, who runs has a worker, who holds a key is not over, who sleeps has not been told.
+    """
+    unfinished = database.value("select count(*) from invocation where status <> 'completed'")
+    return _found("I16_no_orphans", unfinished, database, ("places", "suspended"))
+
+
+def diagnosed(database: Database) -> Verdict:
+    """I16, I19: `pgdurable doctor` finds nothing, once all is done."""
+    checks = [file.stem for file in sorted(Path(str(sql_root() / "doctor")).glob("*.sql"))]
+    return _found("I16_doctor", len(checks), database, checks)
+
+
+def _found(name: str, checked: int, database: Database, checks: Sequence[str]) -> Verdict:
+    rows = [
+        row for check in checks for row in database.rows((sql_root() / "doctor" / f"{check}.sql").read_text())
+    ]
+    errors = [what for severity, what, *_ in rows if severity == "error"]
+    return Verdict(name, checked, len(errors), errors[0] if errors else None)
 
 
 def compared(cluster: Cluster, load: Load) -> Iterator[Verdict]:

@@ -19,7 +19,7 @@ import psycopg
 
 from tests.engine.database import Database
 from tests.engine.watching import until
-from verify.checkers import Verdict, compared, queried
+from verify.checkers import Verdict, compared, contradictions, diagnosed, queried
 from verify.cluster import Cluster, Options
 from verify.faults import FAULTS, PACE, Breaker, carry_out, plan
 from verify.load import Load
@@ -184,7 +184,9 @@ class Round:
     def _judge(self, cluster: Cluster, load: Load, outcome: Outcome) -> None:
         outcome.invocations = cluster.database.value("select count(*) from invocation")
         outcome.verdicts += queried(cluster.database)
+        outcome.verdicts.append(contradictions(cluster.database))
         outcome.verdicts.append(Verdict("I16_at_every_moment", self.looked, 0))
+        outcome.verdicts.append(diagnosed(cluster.database))
         outcome.verdicts += compared(cluster, load)
         ends = cluster.unexpected_ends()
         outcome.verdicts.append(
@@ -200,7 +202,7 @@ def look(dsn: str) -> Verdict:
     """On a connection of its own, as it is done in a thread."""
     database = Database(dsn)
     try:
-        return next(queried(database, "I16_no_orphans"))
+        return contradictions(database)
     finally:
         database.close()
 

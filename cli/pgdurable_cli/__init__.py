@@ -13,6 +13,7 @@ from pgdurable_cli.commands.actions import action_commands
 from pgdurable_cli.commands.awakeables import awakeables
 from pgdurable_cli.commands.deployments import deployments
 from pgdurable_cli.commands.dev import dev
+from pgdurable_cli.commands.doctor import doctor
 from pgdurable_cli.commands.invocations import invocations
 from pgdurable_cli.commands.processes import ingress, migrate, worker
 from pgdurable_cli.commands.services import services
@@ -47,4 +48,5 @@ main.add(deployments, "dp", "deployment")
 main.add(awakeables, "awakeable")
 main.add(sql)
 main.add(status, "whoami")
+main.add(doctor)
 main.add(version)

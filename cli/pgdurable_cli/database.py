@@ -6,6 +6,8 @@ statements are files (`sql/queries/cli_*.sql`), each with the record that a row 
 
 from __future__ import annotations
 
+import os
+import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -35,6 +37,8 @@ NO_SCHEMA = (
     errors.UndefinedColumn,
     errors.InvalidSchemaName,
 )
+
+TOLD_APART = (errors.QueryCanceled, errors.InsufficientPrivilege)
 
 Row = TypeVar("Row")
 
@@ -70,6 +74,16 @@ class Check:
     migrations: int
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    port: int | None
+
+
 class Database:
     """One connection, with what a command does on it. Made by `connected`."""
 
@@ -87,6 +101,46 @@ class Database:
     def check(self) -> None:
         """Raises Failure unless this is a database with pgdurable's schema."""
         self.all(Query("cli_check", Check))
+
+    def within(self, seconds: float, text: str, row: type[Row]) -> list[Row]:
+        """The rows of a statement that may change nothing. Raises TimeoutError, PermissionError."""
+        connection = self._connection
+        connection.read_only = True
+        cursor = self._cursor(class_row(row))
+        try:
+            with explained(connection.info.dbname, *TOLD_APART), connection.transaction(), cursor:
+                cursor.execute(query("cli_session").encode(), (f"{max(round(seconds * 1000), 1)}ms",))
+                cursor.execute(text.encode())
+                return cursor.fetchall()
+        except errors.QueryCanceled as error:
+            raise TimeoutError(said_by(error)) from error
+        except errors.InsufficientPrivilege as error:
+            raise PermissionError(said_by(error)) from error
+
+    def clock(self) -> float:
+        """PostgreSQL's, in seconds since 1970."""
+        now = self.one(Query("cli_clock", Clock))
+        assert now is not None, "a select without a table gives one row"
+        return now.seconds
+
+    def without_transactions(self) -> str | None:
+        """What is said to a transaction, where there can be none: a pooler in statement mode says so."""
+        try:
+            with self._connection.transaction():
+                return None
+        except psycopg.Error as error:
+            return said_by(error)
+
+    @property
+    def relayed(self) -> bool:
+        """Whether PostgreSQL sees another connection than the one that leaves here."""
+        peer = self.one(Query("cli_peer", Peer))
+        try:
+            with socket.socket(fileno=os.dup(self._connection.fileno())) as own:
+                here = own.getsockname()[1] if own.family in (socket.AF_INET, socket.AF_INET6) else None
+        except OSError:
+            return False
+        return peer is not None and peer.port != here
 
     def read(self, text: str, timeout_seconds: float) -> Table:
         """Run the user's own statement so that it can change nothing and ends some day."""
@@ -174,10 +228,12 @@ def passing_told_apart() -> Generator[None]:
 
 
 @contextmanager
-def explained(database: str) -> Generator[None]:
-    """PostgreSQL's errors as one line each."""
+def explained(database: str, *but: type[psycopg.Error]) -> Generator[None]:
+    """PostgreSQL's errors as one line each, but for some."""
     try:
         yield
+    except but:
+        raise
     except NO_SCHEMA as error:
         if "pgdurable" not in str(error).partition("\n")[0]:
             raise Failure(said_by(error)) from None

@@ -174,6 +174,12 @@ def migrate(dsn: str, *, files: SqlFiles | None = None, release: str = __version
             return plan.report()
 
 
+def outstanding(dsn: str) -> Plan:
+    """What `migrate` would do. Raises a MigrationError: what it would raise."""
+    with connected(dsn) as connection:
+        return make_plan(sql_files.load(), read_records(connection), __version__)
+
+
 # --- what is to be done: decided from data alone
 
 
