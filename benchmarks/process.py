@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-READY_SECONDS = 60.0
+READY_SECONDS = 300.0
 STOP_SECONDS = 20.0
 LOOK_AGAIN_SECONDS = 0.02
 STRANGERS = ("PGDURABLE_", "RESTATE_", "PG")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,6 +15,8 @@ import pytest
 from pgdurable import Context, Service
 from pgdurable.engine.attempt import Attempt
 from pgdurable.node import Node
+from pgdurable.store.rows import EndingRow, StartRow, SubmissionRow
+from pgdurable_sdk.journal.machine import Machine
 from pgdurable_sdk.runtime import Execution
 from tests.engine.clients import Client
 from tests.engine.watching import until
@@ -43,6 +46,10 @@ class Here:
         async def step(ctx: Context, text: str) -> str:
             self.begun.append(text)
             return await ctx.run_typed("step", self._step, text=text)
+
+        @service.handler(inactivity_timeout=timedelta(0))
+        async def doze(ctx: Context, seconds: float) -> None:
+            await ctx.sleep(timedelta(seconds=seconds))
 
         self.client = Client(dsn)
         self.client.node = Node(dsn, services=[service])
@@ -139,3 +146,15 @@ async def test_nothing_of_an_attempt_is_left_to_the_collector(here: Here) -> Non
         assert [each for each in gc.get_objects() if isinstance(each, (Attempt, Execution))] == []
     finally:
         gc.enable()
+
+
+async def test_a_suspended_invocation_leaves_nothing_in_memory(engine: Engine, here: Here) -> None:
+    ids = [await here.client.send("Here", "doze", 3600.0) for _ in range(20)]
+    for id in ids:
+        await engine.database.reaches(id, "suspended")
+    await here.client.call("Here", "echo", "hello")  # when it is answered, the others are over and done with
+    gc.collect()
+    kept = (Attempt, Execution, Machine, StartRow, EndingRow)
+    assert [each for each in gc.get_objects() if isinstance(each, kept)] == []
+    rows = [each for each in gc.get_objects() if isinstance(each, SubmissionRow)]
+    assert [row for row in rows if row.handler == "doze"] == []
