@@ -15,7 +15,7 @@ import time
 from verify import crashes, mutants, report, takeover
 from verify.cluster import Options
 from verify.faults import FAULTS
-from verify.rounds import Round
+from verify.rounds import LEAST, Round
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--ingresses", type=int, default=1)
     parser.add_argument("--both", type=int, default=1, help="processes that are a worker and an ingress")
     parser.add_argument("--intensity", type=int, default=4, help="clients that begin programs")
+    parser.add_argument("--least", type=float, default=LEAST, help="answers a second, or a round fails")
     parser.add_argument("--faults", default=",".join(FAULTS), help="names, separated by commas")
     parser.add_argument(
         "--mutants", nargs="?", const="all", help="break the engine: all mutants, or those named"
@@ -56,7 +57,14 @@ def rounds(options: argparse.Namespace) -> bool:
     while number < options.rounds if end is None else time.monotonic() < end:
         cluster = Options(options.workers, options.ingresses, options.both)
         seed = options.seed + number
-        outcome = Round(seed, options.seconds, options.faults.split(","), cluster, options.intensity).run()
+        outcome = Round(
+            seed,
+            options.seconds,
+            options.faults.split(","),
+            cluster,
+            options.intensity,
+            least=options.least,
+        ).run()
         total.add(outcome)
         report.tell(outcome)
         if not outcome.held:

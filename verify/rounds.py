@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HEAL: Final = 60.0
 """Seconds in which all must be done once nothing breaks any more."""
 LEAST: Final = 2.0
-"""Operations that clients must have completed for each second of faults, or it was no test."""
+"""Requests that must have been answered for each second of faults, or it was no test."""
 LOOK: Final = 1.0
 """Seconds between two looks at what is true at every moment."""
 STUCK: Final = """
@@ -91,6 +91,7 @@ class Round:
     options: Options = field(default_factory=Options)
     intensity: int = 4
     heal: float = HEAL
+    least: float = LEAST
     keeps: bool = True
     """Whether what a round leaves that fails is worth keeping."""
     looked: int = 0
@@ -192,7 +193,7 @@ class Round:
         outcome.verdicts.append(
             Verdict("I19_processes", len(cluster.ended), len(ends), ends[0] if ends else None)
         )
-        least = LEAST * self.seconds
+        least = self.least * self.seconds
         assert outcome.answered >= least, (
             f"only {outcome.answered} requests were answered, {least:g} is the least"
         )
