@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NUMBERS: Final = itertools.count(1)
 SYNCHRONOUS: Final = "alter system set synchronous_standby_names = '*'"
 ALONE: Final = "alter system reset synchronous_standby_names"
+TABLESPACES: Final = """
+    select pg_tablespace_location(oid) from pg_tablespace where spcname not like 'pg\\_%'
+"""
 CATCH_UP: Final = 30.0
 """Seconds in which a replica must have come up with its primary."""
 
@@ -66,10 +69,12 @@ class Standby:
         make_private(self._folder, account)
         where = ["-h", "127.0.0.1", "-p", str(self._primary.port), "-U", "postgres", "-D", str(self._folder)]
         how = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--wal-method=stream"]
-        if self._cluster.small is not None:
+        with self._connect(self._primary) as connection:
+            places = connection.execute(TABLESPACES).fetchall()
+        for (place,) in places:
             tables = self._folder.with_name(f"{self._folder.name}-tables")
             make_private(tables, account)
-            how.append(f"--tablespace-mapping={self._cluster.small / 'data'}={tables}")
+            how.append(f"--tablespace-mapping={place}={tables}")
         self._do([str(self._server.binary("pg_basebackup")), *where, *how])
 
     def _run(self) -> None:

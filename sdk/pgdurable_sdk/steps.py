@@ -127,13 +127,13 @@ class Steps:
 
     @property
     def forgotten(self) -> bool:
-        """Whether there are steps that were asked for and not begun."""
-        return bool(self._open or self._journaled)
+        """Whether there are steps that were asked for, not begun, and have no result either."""
+        return bool(self._open) or any(not step.handle.order for step in self._journaled)
 
     async def finish(self) -> None:
         """The handler has returned, and has not awaited these: execute them all the same, and say so."""
         execution = self.execution
-        steps = [*self._journaled, *self._open]
+        steps = [step for step in (*self._journaled, *self._open) if not step.handle.order]
         execution.machine.children.clear()  # a cancellation comes too late for the handler, so also for them
         if not execution.replaying:
             log.warning(

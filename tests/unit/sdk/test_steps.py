@@ -174,6 +174,20 @@ async def test_a_slow_step_is_journaled_while_it_executes(
     await world.replays()
 
 
+async def test_a_slow_step_that_was_awaited_is_not_called_forgotten_by_a_replay(
+    closed_gate: Gate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pgdurable_sdk.steps.SLOW_SECONDS", 0.0)
+    world = World(passing)
+    await started(world, closed_gate)
+    assert world.execution is not None
+    world.execution.note_slow_runs()
+    closed_gate.open.set()
+    await world.ending()
+    await world.replays()
+    assert caplog.records == []
+
+
 async def test_a_crash_in_a_slow_step_executes_it_again(
     closed_gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
