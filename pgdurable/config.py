@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from pgdurable_sdk.limits import LIMITS
@@ -47,7 +47,7 @@ class Settings:
     """How often an idle process looks for work and timers that no notification announced."""
 
     poll_deaf: float = 0.2
-    """The same while it has no listening connection."""
+    """The same while it has no listening connection; where it never has one, all polls are as frequent."""
 
     missing_poll: float = 5.0
     """How often attempts look for deliveries whose notification was lost."""
@@ -92,3 +92,14 @@ class Settings:
     journal_retention: timedelta = timedelta(days=1)
     idempotency_retention: timedelta = timedelta(days=1)
     workflow_retention: timedelta = timedelta(days=1)
+
+
+def of_the_deaf(settings: Settings) -> Settings:
+    """The settings of a process that no notification ever reaches: it looks into everything as often."""
+    often = settings.poll_deaf
+    return replace(
+        settings,
+        poll=min(settings.poll, often),
+        missing_poll=min(settings.missing_poll, often),
+        result_poll=min(settings.result_poll, often),
+    )

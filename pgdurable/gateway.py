@@ -59,8 +59,10 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Whether requests can be taken: while the listening connection is away, so is the database."""
-        return not self._listener.deaf
+        """Whether requests can be taken: while the listening connection is away, so is the database. Where
+        there never is one, the last look at what can be called tells.
+        """
+        return self._registry.fresh if self._listener.silent else not self._listener.deaf
 
     # -- names ---------------------------------------------------------------------------------------------
 

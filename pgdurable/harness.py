@@ -53,6 +53,7 @@ async def create_test_harness(
     del follow_logs, restate_image
     from pgdurable.embedded.ephemeral import free_port
     from pgdurable.loader import App
+    from pgdurable.store.access import Access
     from pgdurable.testing import harness
     from pgdurable_admin.server import AdminServer
 
@@ -61,7 +62,7 @@ async def create_test_harness(
         served, always_replay=always_replay, disable_retries=disable_retries, ingress=True
     ) as env:
         port = free_port()
-        admin = AdminServer(env.dsn, "127.0.0.1", port, ingress_url=env.url)
+        admin = AdminServer(Access(env.dsn), "127.0.0.1", port, ingress_url=env.url)
         await admin.start()
         try:
             yield HarnessEnvironment(env.url, f"http://127.0.0.1:{port}", env.client, env)

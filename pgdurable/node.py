@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import msgspec
 
-from pgdurable.config import Settings
+from pgdurable.config import Settings, of_the_deaf
 from pgdurable.deployment import UNVERSIONED, Deployment
 from pgdurable.encoding import EncodingGateway
 from pgdurable.engine.blocking import LoopWatch
@@ -25,14 +25,18 @@ from pgdurable.engine.notifier import Notifier
 from pgdurable.engine.registry import Registry
 from pgdurable.engine.residents import Surroundings
 from pgdurable.engine.results import Results
+from pgdurable.engine.schema import SchemaWatch
 from pgdurable.engine.timers import Timers
 from pgdurable.engine.turn import Turn
 from pgdurable.engine.worker import Worker
 from pgdurable.ingress import IngressServer, create_app
 from pgdurable.store import verbs
+from pgdurable.store.access import Access
 from pgdurable.store.channels import COMMON
+from pgdurable.store.compatibility import Guard
 from pgdurable.store.lane import FLEETING, Lane
 from pgdurable.store.listener import Listener
+from pgdurable.store.pooler import explored
 from pgdurable.store.verbs import NO_CAPACITY
 from pgdurable_sdk.codec import make_codec
 
@@ -64,6 +68,8 @@ class Address:
 class Node:
     """A worker for ``services``, if there are any, and an HTTP ingress, if it has an address.
 
+    ``listen_dsn`` leads around a pooler in transaction mode, where ``dsn`` goes through one.
+
     Raises on ``start``: a ``StoreError`` when the database cannot be used, ``OSError`` when the port cannot.
     """
 
@@ -71,6 +77,7 @@ class Node:
         self,
         dsn: str,
         *,
+        listen_dsn: str | None = None,
         services: Sequence[Definition] = (),
         ingress: Address | None = None,
         name: str | None = None,
@@ -84,7 +91,8 @@ class Node:
         self.instruments = instruments or Instruments()
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.deployment = deployment
-        self._dsn = dsn
+        self._guard = Guard()
+        self.access = Access(dsn, listen_dsn, guard=self._guard)
         self._services = services
         self._given_codec = codec
         self._ingress_address = ingress
@@ -95,6 +103,9 @@ class Node:
     async def start(self) -> None:
         """Serve. When it returns, requests are taken and handlers run; if it raises, nothing is left."""
         self._codec = await make_codec(self._given_codec)
+        self.access = await explored(self.access, self.settings.lease)
+        if self.access.session_dsn is None:
+            self.settings = of_the_deaf(self.settings)
         self._assemble()
         try:
             await self._start()
@@ -122,6 +133,7 @@ class Node:
             self._maintenance.run_sweeper,
         ):
             self._spawn(loop)
+        self._spawn(self._watch_schema)
         if self._worker is not None:
             self._worker_task = self._spawn(self._worker.run)
             if self.settings.blocked_loop > 0:
@@ -144,8 +156,15 @@ class Node:
             await lane.close()
 
     async def failed(self) -> None:
-        """Return when a part has broken that should run for ever; its error is in the log."""
+        """Return when a part has broken that should run for ever; its error is in the log. Or when the schema
+        of the database is not for this release any more: then ``outdated`` says so.
+        """
         await self._failed.wait()
+
+    @property
+    def outdated(self) -> str | None:
+        """Why this process has to be replaced, if so."""
+        return self._guard.reason or None
 
     @property
     def ingress_port(self) -> int | None:
@@ -178,9 +197,9 @@ class Node:
         settings = self.settings
         purposes = ("results", "registry", "submit", "timers", "upkeep")
         results_lane, registry_lane, submit_lane, timer_lane, upkeep_lane = lanes = [
-            Lane(self._dsn, purpose) for purpose in purposes
+            Lane(self.access, purpose) for purpose in purposes
         ]
-        notify_lane = Lane(self._dsn, "notify", FLEETING)
+        notify_lane = Lane(self.access, "notify", FLEETING)
         self._lanes = [*lanes, notify_lane]
         self._pen = asyncio.Lock()
         self._results = Results(results_lane, settings.result_poll)
@@ -188,8 +207,11 @@ class Node:
         self._registry_lane = registry_lane
         self._registry = Registry(registry_lane, settings)
         self._timers = Timers(timer_lane, settings.poll, self._fired)
-        self._hints = Hints(self.id, self._notifier, self._results, self._registry, self._timers)
-        self._listener = Listener(self._dsn, self.id, self._hints.heard, self._hints.returned)
+        self._schema = SchemaWatch(registry_lane, self._guard)
+        self._hints = Hints(
+            self.id, self._notifier, self._results, self._registry, self._timers, self._schema.changed
+        )
+        self._listener = Listener(self.access.session_dsn, self.id, self._hints.heard, self._hints.returned)
         self._maintenance = Maintenance(upkeep_lane, settings, self._hints)
         self._worker = self._make_worker() if self._services else None
         self._hints.worker = self._worker
@@ -238,7 +260,7 @@ class Node:
             self._codec,
             self._pen,
         )
-        return Worker(self._dsn, around, self._listener, self.name, self.deployment)
+        return Worker(self.access, around, self._listener, self.name, self.deployment)
 
     def _offer(self) -> Capacity:
         return NO_CAPACITY if self._worker is None else self._worker.offer()
@@ -288,6 +310,10 @@ class Node:
         task = asyncio.get_running_loop().create_task(self._watched(loop))
         self._tasks.append(task)
         return task
+
+    async def _watch_schema(self) -> None:
+        await self._schema.run()
+        self._failed.set()
 
     async def _watched(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:

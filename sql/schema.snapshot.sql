@@ -425,6 +425,7 @@ create table pgdurable_engine.worker (
     heartbeat_at timestamp with time zone not null,
     lease interval not null,
     suspected_at timestamp with time zone,
+    present boolean not null default true,
     PRIMARY KEY (id)
 ) with (fillfactor=50);
 
@@ -501,7 +502,7 @@ create function pgdurable_engine.fresh_starts(p_new pgdurable_engine.submission[
 create function pgdurable_engine.headers_json(p_headers json) returns json language sql immutable;
 create function pgdurable_engine.heartbeat(p_worker uuid) returns boolean language sql volatile;
 create function pgdurable_engine.join_previous(p_calls pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.notice[] language plpgsql volatile;
-create function pgdurable_engine.join_worker(p_id uuid, p_name text, p_deployment_id text, p_versioned boolean, p_services text[], p_lease interval) returns void language plpgsql volatile;
+create function pgdurable_engine.join_worker(p_id uuid, p_name text, p_deployment_id text, p_versioned boolean, p_services text[], p_lease interval, p_present boolean DEFAULT true) returns void language plpgsql volatile;
 create function pgdurable_engine.key_lock(p_service text, p_key text) returns bigint language sql immutable;
 create function pgdurable_engine.later(p_now timestamp with time zone, p_delay interval) returns timestamp with time zone language sql stable;
 create function pgdurable_engine.leave(p_ids uuid[], OUT hints pgdurable_engine.hint[]) returns pgdurable_engine.hint[] language plpgsql volatile;
@@ -535,6 +536,7 @@ create function pgdurable_engine.retry_due(p_ids uuid[], p_now timestamp with ti
 create function pgdurable_engine.route(p_service text, p_deployment_id text) returns text language sql immutable;
 create function pgdurable_engine.routes_of(p_services text[], p_deployment_id text, p_versioned boolean) returns text[] language sql stable;
 create function pgdurable_engine.set_aside(p_endings pgdurable_engine.ending[], p_pin text, p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
+create function pgdurable_engine.settle(p_names text[], p_settings text[]) returns boolean language plpgsql volatile;
 create function pgdurable_engine.signal(p_signals pgdurable_engine.signal[], OUT answers pgdurable_engine.answer[], OUT delivered pgdurable_engine.notification[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.signal_answers(p_signals pgdurable_engine.signal[]) returns pgdurable_engine.answer[] language sql stable;
 create function pgdurable_engine.signal_json(p_index integer, p_name text) returns json language sql stable;

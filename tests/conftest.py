@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["pgdurable_pytest", "pytester", "tests.fixtures.nursery", "tests.fixtures.postgres"]
+pytest_plugins = [
+    "pgdurable_pytest",
+    "pytester",
+    "tests.fixtures.nursery",
+    "tests.fixtures.postgres",
+    "tests.fixtures.pooler",  # which uses it
+]
 
 
 @pytest.hookimpl(trylast=True)

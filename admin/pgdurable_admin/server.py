@@ -14,6 +14,7 @@ from pgdurable_admin.admin import Admin
 from pgdurable_admin.app import create_app
 
 if TYPE_CHECKING:
+    from pgdurable.store.access import Access
     from pgdurable.store.rows import Rows
 
 __all__ = ["AdminServer", "LaneDatabase"]
@@ -35,9 +36,9 @@ class LaneDatabase:
 class AdminServer:
     """Serves between `start` and `stop`, each of which may be called twice."""
 
-    def __init__(self, dsn: str, host: str, port: int, *, ingress_url: str | None = None) -> None:
+    def __init__(self, access: Access, host: str, port: int, *, ingress_url: str | None = None) -> None:
         self._address = (host, port)
-        self._lane = Lane(dsn, "admin")
+        self._lane = Lane(access, "admin")
         self._app = create_app(Admin(LaneDatabase(self._lane), ingress_url))
         self._granian: EmbeddedGranian | None = None
 

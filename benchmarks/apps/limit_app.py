@@ -19,6 +19,7 @@ from benchmarks.apps.loop import Result, closed_loop, serve
 from benchmarks.apps.pgdurable_app import bench
 from pgdurable.deployment import UNVERSIONED
 from pgdurable.store import verbs
+from pgdurable.store.access import Access
 from pgdurable.store.lane import Lane
 from pgdurable.store.rows import BirthRow, EndingRow, EntryRow, LeaseRow
 from pgdurable.store.verbs import Capacity, Changes
@@ -45,7 +46,7 @@ class Driver:
 
     def __init__(self, dsn: str) -> None:
         self.worker = uuid4()
-        self._lane = Lane(dsn, "apply")
+        self._lane = Lane(Access(dsn), "apply")
         self._attempts = count(1)
         self._open: list[tuple[Rows, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()

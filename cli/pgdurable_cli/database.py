@@ -19,7 +19,7 @@ from psycopg.rows import BaseRowFactory, class_row, tuple_row
 
 from pgdurable.embedded import DEFAULT_PORT, os_user
 from pgdurable.store.again import again_blocking
-from pgdurable.store.errors import TryAgain, translate
+from pgdurable.store.errors import SchemaMoved, TryAgain, translate
 from pgdurable.store.query import query
 from pgdurable.store.said import said_by
 from pgdurable_cli.errors import Failure
@@ -149,7 +149,8 @@ class Database:
         cursor = self._cursor(tuple_row)
         with explained(connection.info.dbname), connection.transaction(), cursor:
             cursor.execute(query("cli_session").encode(), (f"{round(timeout_seconds * 1000)}ms",))
-            cursor.execute(text.encode(), prepare=True)  # prepared: so it is one statement, whatever it says
+            with connection.pipeline():  # which is parsed as one statement, whatever it says
+                cursor.execute(text.encode())
             columns = [
                 Column(column.name, is_numeric(column.type_code)) for column in cursor.description or ()
             ]
@@ -204,6 +205,7 @@ def connected(dsn: str | None) -> Generator[Database]:
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             application_name="pgdurable cli",
+            prepare_threshold=None,  # a pooler gives a prepared statement to others
         )
     except psycopg.Error as error:
         if dsn:
@@ -222,7 +224,7 @@ def passing_told_apart() -> Generator[None]:
         yield
     except psycopg.Error as error:
         translated = translate(error)
-        if isinstance(translated, TryAgain):
+        if isinstance(translated, TryAgain) and not isinstance(translated, SchemaMoved):
             raise translated from error
         raise
 

@@ -9,9 +9,10 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DSN_VARIABLE", "dsn_option", "json_option", "required_dsn", "yes_option"]
+__all__ = ["DSN_VARIABLE", "dsn_option", "json_option", "listen_option", "required_dsn", "yes_option"]
 
 DSN_VARIABLE = "PGDURABLE_DSN"
+LISTEN_VARIABLE = "PGDURABLE_LISTEN_DSN"
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -32,6 +33,16 @@ def required_dsn(command: Command) -> Command:
         metavar="DSN",
         required=True,
         help="PostgreSQL to use [env: PGDURABLE_DSN]",
+    )(command)
+
+
+def listen_option(command: Command) -> Command:
+    return click.option(
+        "--listen-dsn",
+        envvar=LISTEN_VARIABLE,
+        metavar="DSN",
+        help="Leads to PostgreSQL itself, where --dsn leads to a pooler in transaction mode: to hear what "
+        "others do [default: it polls; env: PGDURABLE_LISTEN_DSN]",
     )(command)
 
 

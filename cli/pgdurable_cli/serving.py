@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgdurable.deployment import UNVERSIONED, Deployment
-from pgdurable_cli.errors import Failure
+from pgdurable_cli.errors import Failure, Outdated
 
 if TYPE_CHECKING:
     import socket
@@ -62,6 +62,7 @@ class Serving:
     """What a process serves."""
 
     dsn: str
+    listen_dsn: str | None = None
     services: Sequence[Definition] = ()
     ingress: Endpoint | None = None
     admin: Endpoint | None = None
@@ -102,6 +103,8 @@ async def serve(serving: Serving, stop: asyncio.Event, ready: Callable[[], None]
         broken = failed.done()
         for task in (stopped, failed):
             task.cancel()
+    if node.outdated is not None:
+        raise Outdated(node.outdated)
     if broken:
         raise Failure("the engine has stopped by itself, the log says why")
 
@@ -110,12 +113,13 @@ async def serve(serving: Serving, stop: asyncio.Event, ready: Callable[[], None]
 async def serving_node(serving: Serving) -> AsyncGenerator[Node]:
     """Started, and in the end stopped: what runs may finish, what cannot is given back."""
     from pgdurable.node import Address, Node
-    from pgdurable.store.errors import StoreError
+    from pgdurable.store import errors
 
     at = serving.ingress
     ingress = Address(at.host, at.port, at.listener) if at else None
     node = Node(
         serving.dsn,
+        listen_dsn=serving.listen_dsn,
         services=serving.services,
         ingress=ingress,
         codec=serving.codec,
@@ -125,21 +129,23 @@ async def serving_node(serving: Serving) -> AsyncGenerator[Node]:
         try:
             await node.start()
             stack.push_async_callback(node.stop)
-            await start_admin(serving, stack)
-        except StoreError as error:
+            await start_admin(serving, node, stack)
+        except errors.Outdated as error:
+            raise Outdated(str(error)) from error
+        except errors.StoreError as error:
             raise Failure(str(error)) from error
         except OSError as error:
             raise Failure(error.strerror or str(error)) from error
         yield node
 
 
-async def start_admin(serving: Serving, stack: AsyncExitStack) -> None:
+async def start_admin(serving: Serving, node: Node, stack: AsyncExitStack) -> None:
     if serving.admin is None:
         return
     from pgdurable_admin.server import AdminServer
 
     ingress_url = serving.ingress.url if serving.ingress else None
-    server = AdminServer(serving.dsn, serving.admin.host, serving.admin.port, ingress_url=ingress_url)
+    server = AdminServer(node.access, serving.admin.host, serving.admin.port, ingress_url=ingress_url)
     stack.push_async_callback(server.stop)
     await server.start()
 

@@ -15,7 +15,7 @@ from pgdurable.client.waits import Waits
 from pgdurable.config import Settings
 from pgdurable.engine.target import Target, read_target
 from pgdurable.failures import Failure, read_failure, write_failure
-from pgdurable.store.errors import OutcomeUnknown, StoreError, TryAgain, Unavailable
+from pgdurable.store.errors import OutcomeUnknown, SchemaMoved, StoreError, TryAgain, Unavailable
 from pgdurable.store.rows import AwaitedRow, HandlerRow, ResultRow, SubmissionRow
 from pgdurable_sdk import ids
 from pgdurable_sdk.handler import HandlerType, ServiceType
@@ -276,7 +276,7 @@ class _Attempts:
             self.in_doubt = True
             if not self._repeatable:
                 raise ConnectError(f"{error}. It may have been done or not") from error
-        elif not isinstance(error, (Unavailable, TryAgain)):
+        elif not isinstance(error, (Unavailable, TryAgain)) or isinstance(error, SchemaMoved):
             raise HttpError(500, f"the database refused the request: {error}") from error
         if monotonic() > self._until:
             if isinstance(error, TryAgain):  # somebody answered; over HTTP it is the same status

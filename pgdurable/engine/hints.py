@@ -5,6 +5,7 @@ notified  news for an invocation to the worker that runs it
 result    an invocation ended    to the process whose client waits
 abort     a lease was taken away to the worker that had it
 timer     a client set one       to all: its own process fires none
+schema    somebody migrated it   to all: some may be too old for it
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from uuid import UUID
 from pgdurable.store.channels import COMMON, channel_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pgdurable.engine.notifier import Notifier
     from pgdurable.engine.registry import Registry
@@ -30,13 +31,20 @@ class Hints:
     """Passes hints on, and acts on those that arrive."""
 
     def __init__(
-        self, process: UUID, notifier: Notifier, results: Results, registry: Registry, timers: Timers
+        self,
+        process: UUID,
+        notifier: Notifier,
+        results: Results,
+        registry: Registry,
+        timers: Timers,
+        schema_changed: Callable[[], None],
     ) -> None:
         self._process = process
         self._notifier = notifier
         self._results = results
         self._registry = registry
         self._timers = timers
+        self._schema_changed = schema_changed
         self.worker: Worker | None = None
 
     def pass_on(self, hints: Iterable[HintRow]) -> None:
@@ -69,6 +77,8 @@ class Hints:
         elif kind == "registry":
             self._registry.changed()
             self._wake_claimer()  # this may be the latest deployment now
+        elif kind == "schema":
+            self._schema_changed()
         else:
             try:
                 if kind == "timer":
@@ -81,6 +91,7 @@ class Hints:
     def returned(self) -> None:
         """The listening connection is back: lines may have been missed."""
         self._registry.changed()
+        self._schema_changed()
         if self._residents is not None:
             self._wake_claimer()
             self._residents.missing.fetch_all()

@@ -33,6 +33,8 @@ class Registry:
         self._targets: dict[tuple[str, str], Target] = {}
         self._services: dict[str, str] = {}
         self._encodes = False
+        self.fresh = False
+        """Whether it could be read when that was tried last."""
         self._wake = asyncio.Event()
 
     def find(self, service: str, handler: str) -> Target | None:
@@ -68,6 +70,7 @@ class Registry:
     async def load(self) -> None:
         """Read all that is registered. Raises a :exc:`StoreError`."""
         rows = await verbs.handlers(self._lane)
+        self.fresh = True
         self._targets = {(row.service, row.handler): read_target(row, self._settings) for row in rows}
         self._services = {row.service: row.deployment_id for row in rows}
         self._encodes = any(target.manifest.encoded for target in self._targets.values())
@@ -84,4 +87,5 @@ class Registry:
             try:
                 await self.load()
             except StoreError as error:
+                self.fresh = False
                 log.debug("the registry could not be read: %s", error)

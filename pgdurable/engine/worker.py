@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pgdurable.deployment import Deployment
     from pgdurable.engine.batch import Birth
     from pgdurable.engine.residents import Surroundings
+    from pgdurable.store.access import Access
     from pgdurable.store.listener import Listener
     from pgdurable.store.rows import StartRow, SubmissionRow
 
@@ -43,13 +44,13 @@ class Worker:
     """Runs the handlers it is given. ``run`` until cancelled, after ``drain`` when there is time."""
 
     def __init__(
-        self, dsn: str, around: Surroundings, listener: Listener, name: str, deployment: Deployment
+        self, access: Access, around: Surroundings, listener: Listener, name: str, deployment: Deployment
     ) -> None:
         self.incarnation: UUID | None = None
         self.residents: Residents | None = None
         """The attempts of this incarnation, as long as there is one."""
         self.claimer: Claimer | None = None
-        self._dsn = dsn
+        self._access = access
         self._around = around
         self._settings = around.settings
         self._services = sorted({service for service, _ in around.handlers})
@@ -82,10 +83,10 @@ class Worker:
 
     async def _live(self) -> None:
         worker = uuid4()
-        lanes = [Lane(self._dsn, purpose) for purpose in ("apply", "claim", "notifications", "state")]
+        lanes = [Lane(self._access, purpose) for purpose in ("apply", "claim", "notifications", "state")]
         apply_lane, claim_lane, notifications_lane, state_lane = lanes
         lost = self._lost = asyncio.Event()
-        heart = Heart(self._dsn, worker, self._settings.lease, lambda reason: self._give_up(lost, reason))
+        heart = Heart(self._access, worker, self._settings.lease, lambda reason: self._give_up(lost, reason))
         claimer = Claimer(claim_lane, self._poll, self.claim_offer, self.start_all)
         residents = Residents(
             self._around,
@@ -105,6 +106,7 @@ class Worker:
                 self._deployment,
                 self._services,
                 timedelta(seconds=self._settings.lease),
+                present=self._access.session_dsn is not None,
             )
             heart.joined()
             await self._listener.listen_to(worker)
@@ -147,7 +149,7 @@ class Worker:
     async def _end_earlier(self) -> None:
         """End the incarnations that PostgreSQL took with it, before their leases do."""
         unended, self._unended = self._unended, []
-        lane = Lane(self._dsn, "recovery")
+        lane = Lane(self._access, "recovery")
         for worker in unended:
             await self._end(lane, worker)
         await lane.close()

@@ -4,10 +4,13 @@
      +-- Unavailable           no connection; nothing was done
      +-- OutcomeUnknown        the connection broke under a call: done or not done, nobody can say
      +-- TryAgain              rolled back by PostgreSQL for a passing reason: the same call may succeed
+     |    +-- SchemaMoved      what the call speaks of is not there: a migration went by
+     +-- Outdated              this release cannot work with the schema: its process has to be replaced
      +-- WorkerFenced          PD001, this worker was declared dead
      +-- ServiceTypeChanged    PD002
      +-- BadInvocationId       PD003
      +-- BadDeployment         PD004
+     +-- PoolerUnfit           PD005, behind this pooler, or with its settings, the engine cannot work
      +-- Refused               any other error PostgreSQL reports: a fault of ours or of its set-up
 
 One code per condition, nothing is told by the text of a message. ``sql/README.md`` has the table of codes.
@@ -34,6 +37,16 @@ class TryAgain(StoreError):
     """PostgreSQL rolled the call back for a passing reason."""
 
 
+class SchemaMoved(TryAgain):
+    """Functions, types or tables are not what they were when the call was prepared. Nothing was done, and on
+    another connection it may succeed; if this release still fits the schema.
+    """
+
+
+class Outdated(StoreError):
+    """This release cannot work with the schema of the database. Nothing was done."""
+
+
 class WorkerFenced(StoreError):
     """This incarnation of the worker was declared dead; what it ran is running elsewhere."""
 
@@ -50,6 +63,10 @@ class BadDeployment(StoreError):
     """There is no such deployment, or an invocation cannot go on with it."""
 
 
+class PoolerUnfit(StoreError):
+    """What stands between here and PostgreSQL is in the engine's way. Nothing was done."""
+
+
 class Refused(StoreError):
     """PostgreSQL refused the call."""
 
@@ -59,11 +76,19 @@ BY_SQLSTATE: Final[dict[str, type[StoreError]]] = {
     "PD002": ServiceTypeChanged,
     "PD003": BadInvocationId,
     "PD004": BadDeployment,
+    "PD005": PoolerUnfit,
     "40001": TryAgain,  # serialization_failure
     "40P01": TryAgain,  # deadlock_detected
     "55P03": TryAgain,  # lock_not_available
     "57014": TryAgain,  # query_canceled
-    "0A000": TryAgain,  # cached plan must not change result type: a migration went by
+    "0A000": SchemaMoved,  # cached plan must not change result type
+    "42883": SchemaMoved,  # undefined_function
+    "42725": SchemaMoved,  # ambiguous_function
+    "42P01": SchemaMoved,  # undefined_table
+    "42703": SchemaMoved,  # undefined_column
+    "42704": SchemaMoved,  # undefined_object, of a type
+    "42804": SchemaMoved,  # datatype_mismatch, also: a row of more or fewer columns
+    "XX000": SchemaMoved,  # internal_error: cache lookup failed, for what was dropped a moment ago
     "53100": TryAgain,  # disk_full
     "53200": TryAgain,  # out_of_memory
 }

@@ -2,7 +2,8 @@
 
 A thread, so that a handler which blocks the event loop does not look like a dead process. The connection
 also holds the presence lock of the worker: when the process dies, PostgreSQL sees its socket close and
-frees the lock, and others take over long before the lease ends.
+frees the lock, and others take over long before the lease ends. It goes around a pooler where it can: then a
+queue for the pooler's connections does not end a lease, either.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from pgdurable.store.access import Access
+
 log = logging.getLogger("pgdurable.heart")
 
 KEEPALIVE: Final = {
@@ -33,6 +36,7 @@ KEEPALIVE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 3000,
     "application_name": "pgdurable heart",
+    "prepare_threshold": None,  # behind a pooler a statement with a name is not there the next time
 }
 
 
@@ -41,8 +45,8 @@ class Heart:
     renewed.
     """
 
-    def __init__(self, dsn: str, worker: UUID, lease: float, lost: Callable[[str], None]) -> None:
-        self._dsn = dsn
+    def __init__(self, access: Access, worker: UUID, lease: float, lost: Callable[[str], None]) -> None:
+        self._access = access
         self._worker = worker
         self._interval = lease / 3
         # Work stops before others may take it over: the fence would refuse its writes anyway, its side
@@ -104,8 +108,10 @@ class Heart:
             connection.close()
 
     def _open(self) -> psycopg.Connection:
-        connection = psycopg.connect(self._dsn, autocommit=True, **KEEPALIVE)  # type: ignore[arg-type]
-        connection.execute(query("take_presence").encode(), [self._worker])
+        dsn = self._access.session_dsn
+        connection = psycopg.connect(dsn or self._access.dsn, autocommit=True, **KEEPALIVE)  # type: ignore[arg-type]
+        if dsn is not None:
+            connection.execute(query("take_presence").encode(), [self._worker])
         return connection
 
     def _rest(self, connection: psycopg.Connection | None, seconds: float) -> None:

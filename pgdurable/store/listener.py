@@ -33,7 +33,7 @@ class Listener:
     """
 
     def __init__(
-        self, dsn: str, process: UUID, heard: Callable[[str], None], returned: Callable[[], None]
+        self, dsn: str | None, process: UUID, heard: Callable[[str], None], returned: Callable[[], None]
     ) -> None:
         self._dsn = dsn
         self._channels = [COMMON, channel_of(process)]
@@ -43,23 +43,28 @@ class Listener:
         self._turn = asyncio.Lock()  # a connection does one thing at a time
 
     @property
+    def silent(self) -> bool:
+        """Whether there never is a listening connection."""
+        return self._dsn is None
+
+    @property
     def deaf(self) -> bool:
         """Whether there is no listening connection now."""
         return self._connection is None or self._connection.is_closed()
 
     async def run(self) -> None:
-        """Listen, for ever."""
-        while True:
+        """Listen, for ever: without a ``dsn`` to nothing."""
+        while self._dsn is not None:
             try:
-                await self._listen()
+                await self._listen(self._dsn)
             except (Unavailable, *BROKEN) as error:
                 log.debug("listening connection: %s", error)
             finally:
                 self._drop()
             await asyncio.sleep(RETRY)
 
-    async def _listen(self) -> None:
-        connection = self._connection = await connect(self._dsn, "listener")
+    async def _listen(self, dsn: str) -> None:
+        connection = self._connection = await connect(dsn, "listener")
         broken = asyncio.Event()
         connection.add_termination_listener(lambda _: broken.set())
         async with self._turn:

@@ -23,6 +23,7 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
@@ -35,7 +36,7 @@ from pgdurable.store import sql_files
 from pgdurable.store.said import said_by
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from pgdurable.store.sql_files import Migration, SqlFile, SqlFiles
 
@@ -54,8 +55,12 @@ __all__ = [
 
 OLDEST_SERVER = 15
 CONNECT_SECONDS = 10
-LOCK = (9070, 0)
+LOCK = "select pg_try_advisory_xact_lock(9070, 0)"  # without arguments: those leave a snapshot open
 POLL_SECONDS = 0.02
+LOCK_SECONDS = 1
+PAUSES = (0.1, 0.2, 0.5, *(1.0,) * 20)
+"""Seconds after which a migration is tried again that did not get its locks."""
+PASSING = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
 NOT_IN_PLACE = (errors.InvalidTableDefinition, errors.InvalidFunctionDefinition)
 
 RECORDS = """
@@ -167,7 +172,7 @@ def migrate(dsn: str, *, files: SqlFiles | None = None, release: str = __version
         # Without the lock first: most starts find nothing to do, and so wait for nobody.
         if (plan := make_plan(files, read_records(connection), release)).empty:
             return plan.report()
-        with only_one(connection):
+        with only_one(dsn):
             plan = make_plan(files, read_records(connection), release)
             if not plan.empty:
                 carry_out(connection, plan, files, release)
@@ -222,19 +227,59 @@ def release_order(release: str) -> tuple[int, ...]:
 
 
 def carry_out(connection: Connection, plan: Plan, files: SqlFiles, release: str) -> None:
-    with failing_as("the records of migrations"), connection.transaction():
-        connection.execute(RECORDS)
+    bounded(connection, lambda: make_records(connection))
     pending = list(plan.pending)
     while pending and not all(migration.in_transaction for migration in pending):
         together = take_transactional(pending)
-        with connection.transaction():
-            run_migrations(connection, together, release)
+        bounded(connection, partial(run_migrations, connection, together, release))
         run_alone(connection, pending.pop(0), release)
-    with connection.transaction():
-        run_migrations(connection, pending, release)
-        if plan.refresh:
-            apply_repeatable(connection, files.repeatable)
-            record_repeatable(connection, files.repeatable_checksum, release)
+    bounded(connection, lambda: finish(connection, plan, pending, files, release))
+    with failing_as("telling processes"):
+        connection.execute("select pg_notify('pgdurable', 'schema')")
+
+
+def finish(
+    connection: Connection, plan: Plan, pending: list[Migration], files: SqlFiles, release: str
+) -> None:
+    run_migrations(connection, pending, release)
+    if plan.refresh:
+        apply_repeatable(connection, files.repeatable)
+        record_repeatable(connection, files.repeatable_checksum, release)
+    if any(migration.breaking for migration in plan.pending):
+        end_workers(connection)
+
+
+def bounded(connection: Connection, work: Callable[[], None]) -> None:
+    """In one transaction that waits for nobody's lock for long, since all who come later wait behind it:
+    rather it is rolled back, and tried again when they had their turn.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            with connection.transaction():
+                connection.execute("select set_config('lock_timeout', %s, true)", (f"{LOCK_SECONDS}s",))
+                work()
+            return
+        except MigrationFailed as failure:
+            if pause is None or not isinstance(failure.__cause__, PASSING):
+                raise
+            time.sleep(pause)
+
+
+def end_workers(connection: Connection) -> None:
+    """After a breaking migration: what older ones ran is given back, and they can write nothing more. They
+    find out what has happened when they join again.
+    """
+    with failing_as("ending the workers of older releases"):
+        there = connection.execute("select to_regproc('pgdurable_engine.end_workers') is not null").fetchone()
+        if there == (True,):
+            connection.execute(
+                "select pgdurable_engine.end_workers(array(select w.id from pgdurable_engine.worker w), null)"
+            )
+
+
+def make_records(connection: Connection) -> None:
+    with failing_as("the records of migrations"):
+        connection.execute(RECORDS)
 
 
 def take_transactional(pending: list[Migration]) -> list[Migration]:
@@ -365,11 +410,14 @@ def read_records(connection: Connection) -> Records:
 
 @contextmanager
 def connected(dsn: str) -> Generator[Connection]:
+    """Behind a pooler each transaction may be on another connection: so nothing here rests on the session."""
     try:
         options = conninfo_to_dict(dsn)
         options.setdefault("connect_timeout", CONNECT_SECONDS)
         options.setdefault("application_name", "pgdurable migrate")
-        connection = psycopg.connect(**cast("dict[str, Any]", options), autocommit=True)
+        connection = psycopg.connect(
+            **cast("dict[str, Any]", options), autocommit=True, prepare_threshold=None
+        )
     except psycopg.Error as error:
         raise CannotConnect(f"cannot connect to PostgreSQL: {said_by(error)}") from error
     with connection:
@@ -380,16 +428,20 @@ def connected(dsn: str) -> Generator[Connection]:
 
 
 @contextmanager
-def only_one(connection: Connection) -> Generator[None]:
-    """Asked for again and again rather than waited for: who waits in a statement holds a snapshot, and
-    `create index concurrently` in the process that has the lock would wait for it in turn."""
-    while connection.execute("select pg_try_advisory_lock(%s, %s)", LOCK).fetchone() != (True,):
-        time.sleep(POLL_SECONDS)
-    try:
-        yield
-    finally:
-        if not connection.broken:
-            connection.execute("select pg_advisory_unlock(%s, %s)", LOCK)
+def only_one(dsn: str) -> Generator[None]:
+    """Holds a lock in a transaction that does nothing else: behind a pooler there are no others.
+
+    Asked for again and again rather than waited for: who waits in a statement holds a snapshot, and
+    `create index concurrently` in the process that has the lock would wait for it in turn.
+    """
+    with connected(dsn) as guard:
+        while True:
+            with failing_as("waiting for others that migrate"), guard.transaction():
+                guard.execute("set local idle_in_transaction_session_timeout = 0")
+                if guard.execute(LOCK).fetchone() == (True,):
+                    yield
+                    return
+            time.sleep(POLL_SECONDS)
 
 
 # --- failures in one line

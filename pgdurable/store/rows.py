@@ -6,7 +6,7 @@ A test compares every class with its type in the database, column by column. (``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -213,6 +213,28 @@ class HintRow(NamedTuple):
 class AnswerRow(NamedTuple):
     id: UUID
     result: str
+
+
+COMPOSITES: Final[dict[str, type[Any]]] = {
+    "submission": SubmissionRow,
+    "lease": LeaseRow,
+    "entry": EntryRow,
+    "birth": BirthRow,
+    "state_write": StateWriteRow,
+    "notice": NoticeRow,
+    "promise_use": PromiseUseRow,
+    "attach": AttachRow,
+    "preload": PreloadRow,
+    "ending": EndingRow,
+    "signal": SignalRow,
+    "journal": JournalRow,
+    "notification": NotificationRow,
+    "start": StartRow,
+    "admission": AdmissionRow,
+    "hint": HintRow,
+    "answer": AnswerRow,
+}
+"""The classes by the names of their types in `pgdurable_engine`."""
 
 
 class ResultRow(NamedTuple):

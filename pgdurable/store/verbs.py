@@ -190,10 +190,19 @@ async def notifications_after(lane: Lane, ids: Sequence[UUID], seqs: Sequence[in
 
 
 async def join_worker(
-    lane: Lane, id: UUID, name: str, deployment: Deployment, services: Sequence[str], lease: timedelta
+    lane: Lane,
+    id: UUID,
+    name: str,
+    deployment: Deployment,
+    services: Sequence[str],
+    lease: timedelta,
+    *,
+    present: bool = True,
 ) -> None:
-    """Begin an incarnation."""
-    await lane.row(query("join_worker"), id, name, deployment.id, deployment.versioned, services, lease)
+    """Begin an incarnation; ``present``: it has its presence lock."""
+    await lane.row(
+        query("join_worker"), id, name, deployment.id, deployment.versioned, services, lease, present
+    )
 
 
 async def end_worker(lane: Lane, id: UUID) -> list[HintRow]:

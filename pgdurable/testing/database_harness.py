@@ -14,6 +14,7 @@ from pgdurable.client import connect
 from pgdurable.engine.instruments import Instruments
 from pgdurable.loader import App
 from pgdurable.store import verbs
+from pgdurable.store.access import Access
 from pgdurable.store.lane import Lane
 from pgdurable.testing.client import TestClient
 from pgdurable.testing.clock import Clock, checked
@@ -194,7 +195,7 @@ async def _running(
 ) -> AsyncGenerator[Harness]:
     from pgdurable.node import Address, Node  # takes a while to import: the HTTP server comes along
 
-    lane = Lane(dsn, "testing")
+    lane = Lane(Access(dsn), "testing")
     probe.clock = Clock(dsn, lane)
     node = Node(
         dsn,

@@ -89,8 +89,8 @@ as $$
 $$;
 
 -- Workers that are gone: silent for longer than their lease, or without their presence lock twice in a row. The second
--- is quicker, but after a restart of PostgreSQL nobody holds a lock, so then only the lease counts. What p_crashes of
--- them have died of in a row is paused.
+-- is quicker, but after a restart of PostgreSQL nobody holds a lock, so then only the lease counts, as it does of one that
+-- has no session to hold a lock in. What p_crashes of them have died of in a row is paused.
 create or replace function pgdurable_engine.reap_workers(
     p_patience interval default '300ms',
     p_crashes  int default 10,
@@ -111,7 +111,7 @@ begin
     end if;
     for v_worker in select w.* from pgdurable_engine.worker w order by w.id loop
         v_gone := v_worker.heartbeat_at + v_worker.lease < v_now;
-        if not v_gone and v_worker.heartbeat_at > pg_postmaster_start_time() then
+        if not v_gone and v_worker.present and v_worker.heartbeat_at > pg_postmaster_start_time() then
             if not pgdurable_engine.presence_free(v_worker.id) then
                 continue;
             end if;

@@ -27,18 +27,19 @@ as $$
 $$;
 
 create or replace function pgdurable_engine.join_worker(
-    p_id uuid, p_name text, p_deployment_id text, p_versioned boolean, p_services text[], p_lease interval
+    p_id uuid, p_name text, p_deployment_id text, p_versioned boolean, p_services text[], p_lease interval,
+    p_present boolean default true
 ) returns void
 language plpgsql
 as $$
 begin
     perform pg_advisory_xact_lock_shared(9070, 2);  -- a registration either sees this worker or is seen here
     insert into pgdurable_engine.worker (
-        id, name, deployment_id, versioned, services, routes, started_at, heartbeat_at, lease
+        id, name, deployment_id, versioned, services, routes, started_at, heartbeat_at, lease, present
     ) values (
         p_id, p_name, p_deployment_id, p_versioned, p_services,
         pgdurable_engine.routes_of(p_services, p_deployment_id, p_versioned),
-        pgdurable_engine.clock(), pgdurable_engine.clock(), p_lease
+        pgdurable_engine.clock(), pgdurable_engine.clock(), p_lease, p_present
     );
 end $$;
 

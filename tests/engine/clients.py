@@ -27,8 +27,8 @@ class Failed(Exception):
 class Client:
     """Calls and sends by name: ``await client.call("Counter", "add", 1, key="a")``."""
 
-    def __init__(self, dsn: str, **settings: Any) -> None:
-        self.node = Node(dsn, settings=Settings(**settings))
+    def __init__(self, dsn: str, listen_dsn: str | None = None, **settings: Any) -> None:
+        self.node = Node(dsn, listen_dsn=listen_dsn, settings=Settings(**settings))
         self._started = False
 
     async def start(self) -> Client:

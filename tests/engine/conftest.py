@@ -1,10 +1,12 @@
 """Engine tests run several real processes on one database, and count what happens in a ledger.
 
-`engine` is all of it: it starts workers and clients, and ends them with the test.
+`engine` is all of it: it starts workers and clients, and ends them with the test. They go through PgBouncer
+with `PGDURABLE_TEST_POOLER`: `listening`, with a connection around it, or `polling`, without.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +18,31 @@ from tests.engine.ledger import Ledger
 from tests.fixtures.postgres import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from tests.engine.processes import Nursery, Process
+    from tests.fixtures.pooler import Pooler
     from tests.fixtures.postgres import Server
+
+
+POOLER = os.environ.get("PGDURABLE_TEST_POOLER", "")
 
 
 class Engine:
     """Workers, clients, the database they share, and the ledger."""
 
-    def __init__(self, nursery: Nursery, folder: Path, dsn: str) -> None:
-        self.dsn = dsn
+    def __init__(
+        self,
+        nursery: Nursery,
+        folder: Path,
+        dsn: str,
+        pooler: Pooler | None = None,
+        *,
+        listening: bool = False,
+    ) -> None:
+        self.dsn = dsn if pooler is None else pooler.dsn(dsn)
+        self.listen_dsn = dsn if listening else None
         self.database = Database(dsn)
         self.ledger = Ledger(folder / "ledger.jsonl")
         self.processes: list[Process] = []
@@ -45,18 +60,21 @@ class Engine:
         deployment: str | None = "dp_test",
         release: str = "",
         dsn: str | None = None,
+        hooks: Sequence[str] = (),
         settings: dict[str, Any] | None = None,
     ) -> Process:
         """A process that serves ``app`` (a file in apps/), HTTP, or both; it is not ready yet."""
         process = self._nursery.begin(
             self._folder,
             dsn or self.dsn,
+            listen_dsn=self.listen_dsn,
             app=app,
             port=free_port() if ingress else None,
             mute=mute,
             heartless=heartless,
             deployment=deployment,
             release=release,
+            hooks=hooks,
             ledger=self.ledger.path,
             settings=settings or {},
         )
@@ -71,7 +89,7 @@ class Engine:
         return [await process.ready() for process in begun]
 
     async def client(self, **settings: Any) -> Client:
-        client = Client(self.dsn, **settings)
+        client = Client(self.dsn, self.listen_dsn, **settings)
         self._clients.push_async_callback(client.stop)
         return await client.start()
 
@@ -92,7 +110,8 @@ class Engine:
 async def engine(
     nursery: Nursery, tmp_path: Path, dsn: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[Engine]:
-    engine = Engine(nursery, tmp_path, dsn)
+    pooler: Pooler | None = request.getfixturevalue("pooler") if POOLER else None
+    engine = Engine(nursery, tmp_path, dsn, pooler, listening=POOLER == "listening")
     yield engine
     await finish(engine, request)
 

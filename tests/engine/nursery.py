@@ -110,6 +110,7 @@ async def child(specification: dict[str, Any]) -> int:
     loaded = load_app(app) if app else None
     node = Node(
         specification["dsn"],
+        listen_dsn=specification["listen_dsn"],
         services=loaded.services if loaded else (),
         codec=loaded.journal_value_codec if loaded else None,
         deployment=Deployment(version) if (version := specification["deployment"]) else UNVERSIONED,
@@ -120,7 +121,7 @@ async def child(specification: dict[str, Any]) -> int:
     await node.start()
     admin = None
     if specification["admin"]:
-        admin = AdminServer(specification["dsn"], "127.0.0.1", specification["admin"])
+        admin = AdminServer(node.access, "127.0.0.1", specification["admin"])
         await admin.start()
     print("ready", file=sys.stderr, flush=True)  # noqa: T201 (waited for)
     stopped, failed = asyncio.create_task(stop.wait()), asyncio.create_task(node.failed())

@@ -107,6 +107,7 @@ class Nursery:
         folder: Path,
         dsn: str,
         *,
+        listen_dsn: str | None = None,
         app: str | None,
         port: int | None = None,
         admin: int | None = None,
@@ -133,6 +134,7 @@ class Nursery:
         output = folder / f"process-{next(NUMBERS)}.log"
         specification = {
             "dsn": dsn,
+            "listen_dsn": listen_dsn,
             "app": app if app is None or ":" in app else str(APPS / app),
             "port": port,
             "admin": admin,

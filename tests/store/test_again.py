@@ -16,6 +16,7 @@ import pytest
 from pgdurable.ingress.port import EngineUnavailable, Success
 from pgdurable.node import Node
 from pgdurable.store import again as again_module
+from pgdurable.store.access import Access
 from pgdurable.store.errors import TryAgain
 from pgdurable.store.lane import Lane
 from pgdurable.store.pool import AsyncPool, SyncPool
@@ -42,7 +43,7 @@ async def test_whoever_is_chosen_to_end_a_deadlock_is_answered(
 ) -> None:
     """A third holds it back until the other waits for it. So it is the one to notice, and to be chosen."""
     one, two, gate = 1, 2, 3
-    lane = Lane(dsn, "test", {"deadlock_timeout": "10ms"})
+    lane = Lane(Access(dsn), "test", {"deadlock_timeout": "10ms"})
     pid = (await lane.row("select pg_backend_pid()"))[0]
     with (
         caplog.at_level(logging.DEBUG, "pgdurable.store"),
@@ -98,7 +99,7 @@ def held(dsn: str) -> Iterator[Held]:
 
 
 async def lane(held: Held) -> str:
-    lane = Lane(held.dsn, "test")
+    lane = Lane(Access(held.dsn), "test")
     try:
         answer: str = (await lane.row(query("cancel"), held.id))[0]
         return answer

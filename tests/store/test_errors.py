@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from pgdurable.store import again, errors
+from pgdurable.store.access import Access
 from pgdurable.store.errors import (
     BY_SQLSTATE,
     CLOSING,
@@ -51,7 +52,7 @@ async def test_an_error_of_the_server_by_its_code(
     dsn: str, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(again, "PAUSES", ())
-    lane = Lane(dsn, "test")
+    lane = Lane(Access(dsn), "test")
     try:
         with pytest.raises(TABLE[code], match=code) as caught:
             await lane.row(f"do $$ begin raise exception 'whatever' using errcode = '{code}'; end $$")

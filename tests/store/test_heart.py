@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 
+from pgdurable.store.access import Access
 from pgdurable.store.heart import Heart
 from tests.engine.watching import until
 
@@ -14,7 +15,7 @@ NOWHERE = "postgresql://127.0.0.1:1/nowhere"
 
 
 def heart(lost: list[str], lease: float = 10.0) -> Heart:
-    return Heart(NOWHERE, uuid4(), lease, lost.append)
+    return Heart(Access(NOWHERE), uuid4(), lease, lost.append)
 
 
 async def test_it_may_be_stopped_before_it_is_started() -> None:
@@ -49,7 +50,7 @@ async def test_a_lease_that_cannot_be_renewed_is_lost_before_others_may_take_ove
         lost.append(loop.time() - began)
         told.set()
 
-    one = Heart(NOWHERE, uuid4(), 3.0, note)
+    one = Heart(Access(NOWHERE), uuid4(), 3.0, note)
     await one.start()
     async with asyncio.timeout(60):
         await told.wait()
@@ -62,7 +63,7 @@ async def test_a_worker_is_present_before_it_joins(dsn: str) -> None:
     """One that is registered and has no presence lock is taken for dead, however busy the machine is."""
     lost: list[str] = []
     worker = uuid4()
-    one = Heart(dsn, worker, 10.0, lost.append)
+    one = Heart(Access(dsn), worker, 10.0, lost.append)
     with psycopg.connect(dsn, autocommit=True, options="-c search_path=pgdurable_engine") as connection:
         await one.start()
         assert connection.execute("select presence_free(%s)", [worker]).fetchone() == (False,)

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from pgdurable.store import lane as lane_module
+from pgdurable.store.access import Access
 from pgdurable.store.errors import OutcomeUnknown, Refused, Unavailable
 from pgdurable.store.lane import SESSION, Lane
 from tests.engine.proxy import Proxy, port_of, through
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def lane(dsn: str) -> AsyncIterator[Lane]:
-    lane = Lane(dsn, "test")
+    lane = Lane(Access(dsn), "test")
     yield lane
     await lane.close()
 
@@ -65,7 +66,7 @@ async def test_an_end_that_says_nothing_is_given_up(dsn: str, monkeypatch: pytes
     monkeypatch.setattr(lane_module, "CALL_TIMEOUT", 0.3)
     with Proxy(port_of(dsn)) as proxy:
         link = proxy.link()
-        lane = Lane(through(dsn, link), "test")
+        lane = Lane(Access(through(dsn, link)), "test")
         before = await pid_of(lane)
         link.silence()
         with pytest.raises(OutcomeUnknown):
@@ -165,7 +166,7 @@ async def test_whatever_the_driver_raises_the_lane_raises_its_own(
 
 async def test_without_a_server_nothing_is_done() -> None:
     with pytest.raises(Unavailable, match="cannot connect"):
-        await Lane("postgresql://127.0.0.1:1/nowhere", "test").row("select 1")
+        await Lane(Access("postgresql://127.0.0.1:1/nowhere"), "test").row("select 1")
 
 
 async def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
@@ -177,12 +178,14 @@ async def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
         silent.listen()
         port = silent.getsockname()[1]
         with pytest.raises(Unavailable):
-            await Lane(f"postgresql://127.0.0.1:{port}/nowhere?sslmode=disable", "test").row("select 1")
+            await Lane(Access(f"postgresql://127.0.0.1:{port}/nowhere?sslmode=disable"), "test").row(
+                "select 1"
+            )
 
 
 async def test_a_database_that_is_not_there_is_unavailable(server: Server) -> None:
     with pytest.raises(Unavailable, match="does not exist"):
-        await Lane(server.dsn("no_such_database"), "test").row("select 1")
+        await Lane(Access(server.dsn("no_such_database")), "test").row("select 1")
 
 
 async def test_it_may_be_closed_twice_and_used_again(lane: Lane) -> None:
@@ -195,7 +198,7 @@ async def test_it_may_be_closed_twice_and_used_again(lane: Lane) -> None:
 
 @pytest.mark.slow
 async def test_a_restart_of_postgresql_in_between_is_survived(own_server: Server) -> None:
-    lane = Lane(own_server.dsn(), "test")
+    lane = Lane(Access(own_server.dsn()), "test")
     await pid_of(lane)
     await asyncio.to_thread(own_server.stop, "immediate")
     with pytest.raises((Unavailable, OutcomeUnknown)):

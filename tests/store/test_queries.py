@@ -9,13 +9,14 @@ import psycopg
 import pytest
 
 from pgdurable.store import rows
+from pgdurable.store.lane import PLANS, pooled
 from pgdurable.store.query import query
 from pgdurable.store.sql_files import sql_root
 
 NAMES = sorted(
     entry.name.removesuffix(".sql")
     for entry in (sql_root() / "queries").iterdir()
-    if entry.name.endswith(".sql")
+    if entry.name.endswith(".sql") and entry.name != "pooled.sql"  # which others are put into
 )
 
 # Columns of the statements that are read by name or position into a row class.
@@ -47,6 +48,9 @@ async def test_a_statement_can_be_prepared(dsn: str, name: str) -> None:
     try:
         prepared = await connection.prepare(text)
         columns = tuple(attribute.name for attribute in prepared.get_attributes())
+        behind_a_pooler = await connection.prepare(pooled(text, PLANS))
+        assert behind_a_pooler.get_attributes() == prepared.get_attributes()
+        assert behind_a_pooler.get_parameters() == prepared.get_parameters()
     finally:
         await connection.close()
     assert columns == READ_AS.get(name, columns)

@@ -12,26 +12,7 @@ import psycopg
 import pytest
 
 from pgdurable.store import rows
-
-COMPOSITES: dict[str, type[Any]] = {
-    "submission": rows.SubmissionRow,
-    "lease": rows.LeaseRow,
-    "entry": rows.EntryRow,
-    "birth": rows.BirthRow,
-    "state_write": rows.StateWriteRow,
-    "notice": rows.NoticeRow,
-    "promise_use": rows.PromiseUseRow,
-    "attach": rows.AttachRow,
-    "preload": rows.PreloadRow,
-    "ending": rows.EndingRow,
-    "signal": rows.SignalRow,
-    "journal": rows.JournalRow,
-    "notification": rows.NotificationRow,
-    "start": rows.StartRow,
-    "admission": rows.AdmissionRow,
-    "hint": rows.HintRow,
-    "answer": rows.AnswerRow,
-}
+from pgdurable.store.rows import COMPOSITES
 
 # What is read of the `out` parameters of a function. In which order, test_queries says.
 FUNCTIONS: dict[str, type[Any]] = {

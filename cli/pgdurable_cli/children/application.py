@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdurable.deployment import UNVERSIONED, Deployment
-from pgdurable_cli.children.channel import Loaded, Plan, ServiceInfo
+from pgdurable_cli.children.channel import Loaded, Plan, ServiceInfo, Start
 from pgdurable_cli.serving import Endpoint, Serving, derived, load
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ class Application:
         id = self._deployment.id if self._deployment.versioned else None
         return Loaded(services, directories(self._plan.app), id)
 
-    def serving(self, dsn: str, listener: socket.socket | None) -> Serving:
+    def serving(self, start: Start, listener: socket.socket | None) -> Serving:
         """Its worker, ingress and admin API, as far as they are planned."""
         plan, app = self._plan, self._app
         return Serving(
-            dsn,
+            start.dsn,
+            start.listen_dsn,
             app.services if app and plan.worker else (),
             Endpoint(plan.host, plan.port, listener) if plan.port else None,
             Endpoint(plan.host, plan.admin_port) if plan.admin_port else None,

@@ -64,12 +64,16 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     """The child ends, for this reason."""
 
     message: str
+    outdated: bool = False
+    """Another one would, too."""
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
     """The database is there."""
 
     dsn: str
+    listen_dsn: str | None = None
+    """Around a pooler, where `dsn` goes through one."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):

@@ -28,7 +28,7 @@ from pgdurable_cli.children.channel import (
     encode,
     to_child,
 )
-from pgdurable_cli.errors import Failure
+from pgdurable_cli.errors import Failure, Outdated
 from pgdurable_cli.serving import run, serve, set_up_logging
 
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ def main(descriptor: str, plan_json: str) -> int:
     try:
         application = Application(plan)
         parent.tell(application.loaded())
-        run(serve_for(parent, application.serving(parent.await_start().dsn, listener)))
+        run(serve_for(parent, application.serving(parent.await_start(), listener)))
     except Failure as failure:
-        parent.tell(Failed(failure.format_message()))
-        return 1
+        parent.tell(Failed(failure.format_message(), isinstance(failure, Outdated)))
+        return failure.exit_code
     return 0
 
 

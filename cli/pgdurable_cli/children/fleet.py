@@ -16,14 +16,14 @@ from pgdurable_cli.children.group import Children
 from pgdurable_cli.children.restarts import Restarts
 from pgdurable_cli.children.sharedport import SharedPort
 from pgdurable_cli.children.signals import until_signal
-from pgdurable_cli.errors import Failure
+from pgdurable_cli.errors import Failure, Outdated
 from pgdurable_cli.output import say
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from pgdurable_cli.children.channel import Loaded, Plan
+    from pgdurable_cli.children.channel import Loaded, Plan, Start
     from pgdurable_cli.children.process import Child
 
 __all__ = ["Fleet"]
@@ -45,9 +45,9 @@ class Fleet:
     ``ready`` is called once, when all of them take work and requests.
     """
 
-    def __init__(self, plan: Plan, dsn: str, count: int, ready: Callable[[Loaded], None]) -> None:
+    def __init__(self, plan: Plan, start: Start, count: int, ready: Callable[[Loaded], None]) -> None:
         self._plan = plan
-        self._dsn = dsn
+        self._start_message = start
         self._count = count
         self._ready = ready
         self._port = None if plan.port is None else SharedPort(plan.host, plan.port)
@@ -68,10 +68,13 @@ class Fleet:
     async def _run(self) -> None:
         try:
             places = await self._begin()
-            async with asyncio.TaskGroup() as tasks:
-                for place in places:
-                    tasks.create_task(self._keep(place))
-                tasks.create_task(self._replace_on_hangup(places))
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for place in places:
+                        tasks.create_task(self._keep(place))
+                    tasks.create_task(self._replace_on_hangup(places))
+            except* Outdated as outdated:
+                raise outdated.exceptions[0] from None
         finally:
             if self._port is not None:
                 self._port.close_all()
@@ -81,7 +84,7 @@ class Fleet:
         """All or none: what keeps one of them from starting would keep the others from it, too."""
         places = [await self._spawn() for _ in range(self._count)]
         loaded = await asyncio.gather(*(place.child.loaded() for place in places))
-        await asyncio.gather(*(place.child.start(self._dsn) for place in places))
+        await asyncio.gather(*(place.child.start(self._start_message) for place in places))
         self._ready(loaded[0])
         return places
 
@@ -125,13 +128,15 @@ class Fleet:
             place.listener = self._listener()
             place.child = await self._children.spawn(self._plan, place.listener)
             await self._start(place.child)
+        except Outdated:
+            raise
         except Failure as failure:
             return failure.message
         return None
 
     async def _start(self, child: Child) -> None:
         await child.loaded()
-        await child.start(self._dsn)
+        await child.start(self._start_message)
 
     # --- all of them, in turn
 

@@ -23,7 +23,7 @@ from pgdurable_cli.children.channel import (
     encode,
     from_child,
 )
-from pgdurable_cli.errors import Failure
+from pgdurable_cli.errors import Failure, Outdated
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -70,9 +70,9 @@ class Child:
         assert isinstance(message, Loaded), f"a child first tells what it has loaded, not {message!r}"
         return message
 
-    async def start(self, dsn: str) -> None:
+    async def start(self, start: Start) -> None:
         """Have it serve. Raises Failure when it cannot."""
-        self._tell(Start(dsn))
+        self._tell(start)
         message = await self._hear()
         assert isinstance(message, Ready), f"a started child tells when it is ready, not {message!r}"
 
@@ -109,10 +109,12 @@ class Child:
         await asyncio.shield(self._ended)
 
     async def reason(self) -> str:
-        """Why an ended child ended, in words."""
+        """Why an ended child ended, in words. Raises Outdated where the next one would end for it, too."""
         code = await asyncio.shield(self._ended)
         try:
             if isinstance(message := from_child.decode(await self._reader.readline()), Failed):
+                if message.outdated:
+                    raise Outdated(message.message)
                 return message.message
         except (ConnectionError, msgspec.DecodeError):
             pass
@@ -132,5 +134,5 @@ class Child:
             raise Failure(f"the application's process ended while starting ({await self.reason()})")
         message: FromChild = from_child.decode(line)
         if isinstance(message, Failed):
-            raise Failure(message.message)
+            raise (Outdated if message.outdated else Failure)(message.message)
         return message

@@ -8,13 +8,13 @@ import click
 
 from pgdurable_cli.children.count import processes_option
 from pgdurable_cli.errors import Failure
-from pgdurable_cli.options import required_dsn
+from pgdurable_cli.options import listen_option, required_dsn
 from pgdurable_cli.output import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgdurable_cli.children.channel import Loaded, Plan
+    from pgdurable_cli.children.channel import Loaded, Plan, Start
 
 __all__ = ["ingress", "migrate", "migrated", "worker"]
 
@@ -25,6 +25,7 @@ host_option = click.option("--host", default="127.0.0.1", show_default=True, hel
 @click.command()
 @click.argument("app")
 @required_dsn
+@listen_option
 @click.option(
     "--port", type=click.IntRange(1, 65535),
     help="Take requests over HTTP as well, here [default: it does not].",
@@ -43,6 +44,7 @@ host_option = click.option("--host", default="127.0.0.1", show_default=True, hel
 def worker(
     app: str,
     dsn: str,
+    listen_dsn: str | None,
     port: int | None,
     host: str,
     processes: int,
@@ -61,7 +63,7 @@ def worker(
     Ctrl-C or SIGTERM lets what runs finish; what takes longer goes on in another worker, or later. SIGHUP
     replaces several processes one after the other.
     """
-    from pgdurable_cli.children.channel import Plan
+    from pgdurable_cli.children.channel import Plan, Start
     from pgdurable_cli.serving import Endpoint
 
     require_valid(deployment, unversioned=unversioned)
@@ -73,7 +75,7 @@ def worker(
         at = f" at {Endpoint(host, port).url}" if port else ""
         say(f"worker serves {names}{version}{at}{several(processes)}")
 
-    run_processes(plan, dsn, processes, ready)
+    run_processes(plan, Start(dsn, listen_dsn), processes, ready)
 
 
 def require_valid(deployment: str | None, *, unversioned: bool) -> None:
@@ -91,6 +93,7 @@ def require_valid(deployment: str | None, *, unversioned: bool) -> None:
 
 @click.command()
 @required_dsn
+@listen_option
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Where to listen."
 )
@@ -98,22 +101,25 @@ def require_valid(deployment: str | None, *, unversioned: bool) -> None:
 @processes_option
 @click.option("--app", help="Whose codec encodes requests and decodes results, where it has one.")
 @verbose_option
-def ingress(dsn: str, port: int, host: str, processes: int, app: str | None, verbose: bool) -> None:
+def ingress(
+    dsn: str, listen_dsn: str | None, port: int, host: str, processes: int, app: str | None, verbose: bool
+) -> None:
     """Take requests over HTTP for all services on the database."""
-    from pgdurable_cli.children.channel import Plan
+    from pgdurable_cli.children.channel import Plan, Start
     from pgdurable_cli.serving import Endpoint
 
     def ready(_: Loaded) -> None:
         say(f"ingress listens on {Endpoint(host, port).url}{several(processes)}")
 
-    run_processes(Plan(app, host, port, worker=False, verbose=verbose), dsn, processes, ready)
+    plan = Plan(app, host, port, worker=False, verbose=verbose)
+    run_processes(plan, Start(dsn, listen_dsn), processes, ready)
 
 
 def several(processes: int) -> str:
     return f" in {processes} processes" if processes > 1 else ""
 
 
-def run_processes(plan: Plan, dsn: str, count: int, ready: Callable[[Loaded], None]) -> None:
+def run_processes(plan: Plan, start: Start, count: int, ready: Callable[[Loaded], None]) -> None:
     """One of them is this process; several have it as their parent."""
     import asyncio
 
@@ -123,20 +129,20 @@ def run_processes(plan: Plan, dsn: str, count: int, ready: Callable[[Loaded], No
     if plan.port is not None:
         require_free(plan.host, plan.port, "--port")
     if count == 1:
-        run_alone(plan, dsn, ready)
+        run_alone(plan, start, ready)
         return
-    reachable(dsn)
-    asyncio.run(Fleet(plan, dsn, count, ready).run())
+    reachable(start.dsn)
+    asyncio.run(Fleet(plan, start, count, ready).run())
 
 
-def run_alone(plan: Plan, dsn: str, ready: Callable[[Loaded], None]) -> None:
+def run_alone(plan: Plan, start: Start, ready: Callable[[Loaded], None]) -> None:
     from pgdurable_cli.children.application import Application
     from pgdurable_cli.serving import serve_until_signal, set_up_logging
 
     set_up_logging(plan.verbose)
     application = Application(plan)
-    reachable(dsn)
-    serve_until_signal(application.serving(dsn, None), lambda: ready(application.loaded()))
+    reachable(start.dsn)
+    serve_until_signal(application.serving(start, None), lambda: ready(application.loaded()))
 
 
 @click.command()

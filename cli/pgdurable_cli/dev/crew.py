@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pgdurable_cli.children.channel import Start
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
@@ -41,7 +43,7 @@ class Crew:
 
     async def start(self, dsn: str) -> None:
         """Have all of them serve. Raises Failure when one cannot."""
-        await asyncio.gather(*(member.start(dsn) for member in self._members))
+        await asyncio.gather(*(member.start(Start(dsn)) for member in self._members))
 
     async def stop(self) -> None:
         await asyncio.gather(*(self._children.stop(member) for member in self._members))

@@ -1,0 +1,57 @@
+"""A process that has become too old for its database stops.
+
+The schema is looked at when somebody says that it was changed, and now and then. That is only for what waits:
+calls that do not fit any more are sent on new connections, which look before they are used
+(store/compatibility.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from pgdurable.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from pgdurable.store.compatibility import Guard
+    from pgdurable.store.lane import Lane
+
+log = logging.getLogger("pgdurable")
+
+INTERVAL: Final = 10.0
+
+
+class SchemaWatch:
+    """Looks at the schema. ``run`` returns when this release does not fit it any more, and logs why."""
+
+    def __init__(self, lane: Lane, guard: Guard) -> None:
+        self._lane = lane
+        self._guard = guard
+        self._wake = asyncio.Event()
+
+    def changed(self) -> None:
+        """Somebody says that it was migrated."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until this process is outdated, whoever finds that out."""
+        looking = asyncio.create_task(self._look())
+        try:
+            await self._guard.outdated.wait()
+        finally:
+            looking.cancel()
+        log.error("%s", self._guard.reason)
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(INTERVAL):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self._lane.look_at_schema()
+            except StoreError as error:
+                log.debug("the schema was not looked at: %s", error)
