@@ -1,6 +1,7 @@
 """The programs, by concept."""
 
 from tests.circumstances.programs import (
+    arguments,
     awakeables,
     calls,
     cancelling,
@@ -28,4 +29,5 @@ ALL = [
     cancelling,
     killing,
     situations,
+    arguments,
 ]

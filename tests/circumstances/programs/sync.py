@@ -208,6 +208,28 @@ def promises(ctx: SyncContext, tag: str) -> list[Any]:
     return seen
 
 
+@program(
+    plain.handler(),
+    returns=["called", "sent"],
+    journal=[
+        "Call Flow/Plain.workflows/echo",
+        "OneWayCall Flow/Plain.workflows/echo",
+        *GATE,
+        "AttachInvocation",
+    ],
+)
+def workflows(ctx: SyncContext, tag: str) -> list[str]:
+    called = ctx.workflow_call(echo, tag, "called")
+    sent = ctx.workflow_send(echo, tag, "sent").invocation_id()
+    gate_sync(ctx, tag)
+    return [called, ctx.attach_invocation(sent, type_hint=str)]
+
+
+@flow.handler()
+def echo(ctx: SyncContext, words: str) -> str:
+    return words
+
+
 @flow.handler(name="give")
 def give_promise(ctx: SyncContext, value: str) -> str:
     ctx.promise("p", type_hint=str).resolve(value)
