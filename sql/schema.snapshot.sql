@@ -33,6 +33,8 @@ create type pgdurable_engine.birth as (
     id uuid,
     service text,
     handler text,
+    key text,
+    handler_type pgdurable_engine.handler_type,
     input bytea,
     headers text,
     origin uuid,
@@ -91,6 +93,12 @@ create type pgdurable_engine.hint as (
     owner uuid,
     route text,
     id uuid
+);
+
+create type pgdurable_engine.key_taken as (
+    id uuid,
+    service text,
+    key text
 );
 
 create type pgdurable_engine.lease as (
@@ -153,6 +161,15 @@ create type pgdurable_engine.start as (
     state pgdurable_engine.state_value[],
     state_complete boolean,
     inbox_seq bigint
+);
+
+create type pgdurable_engine.state_read as (
+    id uuid,
+    service text,
+    key text,
+    name text,
+    value bytea,
+    names text[]
 );
 
 create type pgdurable_engine.state_value as (
@@ -452,7 +469,7 @@ create function pgdurable_engine.admit(p_new pgdurable_engine.submission[], p_no
 create function pgdurable_engine.admit_due(p_ids uuid[], p_now timestamp with time zone, OUT runnable uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.announce(p_hints pgdurable_engine.hint[]) returns void language plpgsql volatile;
 create function pgdurable_engine.append(p_entries pgdurable_engine.entry[], p_now timestamp with time zone) returns void language plpgsql volatile;
-create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], p_begun pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], p_whole pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], OUT refused uuid[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.apply(p_worker uuid, p_leases pgdurable_engine.lease[], p_entries pgdurable_engine.entry[] DEFAULT '{}'::pgdurable_engine.entry[], p_calls pgdurable_engine.submission[] DEFAULT '{}'::pgdurable_engine.submission[], p_state pgdurable_engine.state_write[] DEFAULT '{}'::pgdurable_engine.state_write[], p_promises pgdurable_engine.promise_use[] DEFAULT '{}'::pgdurable_engine.promise_use[], p_attaches pgdurable_engine.attach[] DEFAULT '{}'::pgdurable_engine.attach[], p_notices pgdurable_engine.notice[] DEFAULT '{}'::pgdurable_engine.notice[], p_endings pgdurable_engine.ending[] DEFAULT '{}'::pgdurable_engine.ending[], p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], p_begun pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], p_whole pgdurable_engine.birth[] DEFAULT '{}'::pgdurable_engine.birth[], p_taken pgdurable_engine.key_taken[] DEFAULT '{}'::pgdurable_engine.key_taken[], p_reads pgdurable_engine.state_read[] DEFAULT '{}'::pgdurable_engine.state_read[], OUT refused uuid[], OUT fenced uuid[], OUT delivered pgdurable_engine.notification[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.attach(p_attaches pgdurable_engine.attach[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.attach_previous(p_new pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.admission[] language plpgsql volatile;
 create function pgdurable_engine.await_result(p_id uuid, p_origin uuid, OUT status pgdurable_engine.invocation_status, OUT handler_type pgdurable_engine.handler_type, OUT idempotent boolean, OUT outcome pgdurable_engine.outcome, OUT value bytea) returns record language plpgsql volatile;
@@ -498,6 +515,7 @@ create function pgdurable_engine.fire_timers(p_limit integer DEFAULT 500, OUT fi
 create function pgdurable_engine.follow(p_worker uuid, p_leases pgdurable_engine.lease[], p_completing uuid[], p_now timestamp with time zone) returns pgdurable_engine.hint[] language plpgsql volatile;
 create function pgdurable_engine.followers(p_ids uuid[], p_after bigint[], p_routes text[]) returns pgdurable_engine.start[] language sql stable;
 create function pgdurable_engine.followers_of(p_started pgdurable_engine.start[], p_fresh uuid[], p_routes text[]) returns pgdurable_engine.start[] language plpgsql stable;
+create function pgdurable_engine.free_states(p_services text[], p_keys text[], p_most integer, OUT service text, OUT key text, OUT state pgdurable_engine.state_value[]) returns SETOF record language sql stable;
 create function pgdurable_engine.fresh_starts(p_new pgdurable_engine.submission[], p_taken uuid[], p_attempt bigint) returns pgdurable_engine.start[] language sql stable;
 create function pgdurable_engine.headers_json(p_headers json) returns json language sql immutable;
 create function pgdurable_engine.heartbeat(p_worker uuid) returns boolean language sql volatile;
@@ -527,6 +545,7 @@ create function pgdurable_engine.presence_free(p_worker uuid) returns boolean la
 create function pgdurable_engine.presence_lock(p_worker uuid) returns bigint language sql immutable;
 create function pgdurable_engine.promote(p_ids uuid[], p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.reap_workers(p_patience interval DEFAULT '00:00:00.3'::interval, p_crashes integer DEFAULT 10, OUT reaped uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.refused_births(p_taken pgdurable_engine.key_taken[], p_reads pgdurable_engine.state_read[]) returns uuid[] language plpgsql stable;
 create function pgdurable_engine.refused_followers(p_worker uuid, p_routes text[], p_leases pgdurable_engine.lease[], p_completing uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.register(p_deployment_id text, p_versioned boolean, p_endpoint text, p_metadata jsonb, p_services jsonb) returns void language plpgsql volatile;
 create function pgdurable_engine.require_deployment(p_deployment_id text, p_service text) returns void language plpgsql volatile;

@@ -107,6 +107,8 @@ class Driver:
             id=new_id(),
             service=bench.name,
             handler="echo",
+            key=None,
+            handler_type="service",
             input=PAYLOAD,
             headers=None,
             origin=self.worker,

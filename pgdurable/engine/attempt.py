@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from uuid import UUID
 
-    from pgdurable.engine.batch import Batch
+    from pgdurable.engine.batch import Batch, Birth
     from pgdurable.engine.residents import Residents
+    from pgdurable.engine.supposed import Supposed
     from pgdurable.store.rows import NotificationRow
     from pgdurable.store.verbs import Changes
     from pgdurable_sdk.handler import Handler
@@ -46,6 +47,7 @@ _CALLS = frozenset({EntryType.CALL, EntryType.ONE_WAY_CALL})
 _STATE = frozenset({EntryType.SET_STATE, EntryType.CLEAR_STATE, EntryType.CLEAR_ALL_STATE})
 _PROMISES = frozenset({EntryType.GET_PROMISE, EntryType.PEEK_PROMISE, EntryType.COMPLETE_PROMISE})
 _ATTACHES = frozenset({EntryType.ATTACH_INVOCATION, EntryType.GET_INVOCATION_OUTPUT})
+_READS = frozenset({EntryType.GET_EAGER_STATE, EntryType.GET_EAGER_STATE_KEYS})
 _SIGNALS = frozenset({EntryType.SEND_SIGNAL, EntryType.COMPLETE_AWAKEABLE})
 
 
@@ -79,6 +81,10 @@ class Attempt:
         """How it ended is in a batch: SQL decides what comes of it."""
         self.follower: Attempt | None = None
         """The one of its key that was begun when this one had completed, before that was committed."""
+        self.birth: Birth | None = None
+        """If it was begun while it is being accepted."""
+        self.supposed: Supposed | None = None
+        """What is noted of the state that it reads, while that is in question."""
         self._residents = residents
         self._batch: Batch | None = None
         self._heard = len(start.notifications)
@@ -114,6 +120,8 @@ class Attempt:
             changes.calls.append(call)
         elif entry.type in _STATE:
             self._write_state(entry)
+        elif entry.type in _READS:
+            self._suppose(entry)
         elif entry.type in _SIGNALS:
             changes.notices.append(self._signal(entry))
         elif entry.type in _PROMISES:
@@ -157,6 +165,11 @@ class Attempt:
     def now(self) -> float:
         """The time, as this process has it."""
         return self._residents.instruments.now()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the handler was called, and has not come to its end."""
+        return self.execution.task is not None
 
     def born_in(self, batch: Batch) -> None:
         """Its invocation is accepted with ``batch``: nothing of it leaves the process before."""
@@ -246,8 +259,18 @@ class Attempt:
             trace_parent=self.row.trace_parent,
         )
 
+    def _suppose(self, entry: Entry) -> None:
+        if self.supposed is None:
+            return
+        if entry.type == EntryType.GET_EAGER_STATE:
+            self.supposed.read(self.id, entry.name or "")
+        else:
+            self.supposed.listed(self.id)
+
     def _write_state(self, entry: Entry) -> None:
         name = None if entry.type == EntryType.CLEAR_ALL_STATE else entry.name
+        if self.supposed is not None:
+            self.supposed.wrote(name)
         value = (entry.value or b"") if entry.type == EntryType.SET_STATE else None
         self._residents.committer.open.write_state(
             StateWriteRow(self.id, self.row.service, self.row.key or "", name, value)
@@ -289,7 +312,7 @@ def first_start(row: SubmissionRow, attempt: int) -> StartRow:
         attempt=attempt,
         service=row.service,
         handler=row.handler,
-        key=None,
+        key=row.key,
         handler_type=row.handler_type,
         idempotency_key=None,
         trace_parent=row.trace_parent,
@@ -304,15 +327,15 @@ def first_start(row: SubmissionRow, attempt: int) -> StartRow:
 
 
 def start_of(
-    row: StartRow, handler: Handler, input: SubmissionRow | None, before: Attempt | None = None
+    row: StartRow,
+    handler: Handler,
+    input: SubmissionRow | None,
+    left: tuple[Mapping[str, bytes | None], bool] | None = None,
 ) -> Start:
     """What the SDK needs to run an attempt, from what SQL gave; ``input`` is what this process submitted
-    itself. A follower goes on from the state that the one ``before`` has left.
+    itself. One that is begun on the state that another has ``left`` is given that.
     """
-    state: Mapping[str, bytes | None] = known_state(row, handler)
-    complete = row.state_complete
-    if before is not None:
-        state, complete = before.execution.left
+    state, complete = (known_state(row, handler), row.state_complete) if left is None else left
     if row.entries is None:
         assert input is not None, "SQL leaves out the input only for what this very call submitted"
         body, detail = input.input, input.headers

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pgdurable.store.rows import BirthRow, LeaseRow, StateWriteRow
+from pgdurable.engine.supposed import Supposed
+from pgdurable.store.rows import BirthRow, KeyTakenRow, LeaseRow, StateWriteRow
 from pgdurable.store.verbs import Changes
 from pgdurable_sdk.exceptions import AttemptLost
 
@@ -26,10 +27,14 @@ _RUNS = (None, None, None, None)
 class Birth:
     """An invocation that was begun while it is being accepted."""
 
-    __slots__ = ("accepted", "row")
+    __slots__ = ("accepted", "batch", "from_memory", "row")
 
     def __init__(self, row: SubmissionRow) -> None:
         self.row = row
+        self.batch: Batch | None = None
+        """With which it is to be accepted, from when it is begun until it is known whether it was."""
+        self.from_memory = False
+        """Whether it was begun on state that is remembered, and not known to be right."""
         self.accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Whether it was; if not, it was never begun, and may be submitted like any other."""
 
@@ -45,6 +50,7 @@ class Batch:
     __slots__ = (
         "_sealed",
         "_state",
+        "_taken",
         "attempts",
         "births",
         "changes",
@@ -53,6 +59,7 @@ class Batch:
         "ended",
         "followers",
         "over",
+        "supposed",
         "waiters",
     )
 
@@ -68,7 +75,10 @@ class Batch:
         self._sealed = False
         self._state: dict[UUID, dict[str | None, StateWriteRow]] = {}
         self.followers = 0
-        """How many were begun ahead of their turn."""
+        """How many were begun behind others on their key."""
+        self.supposed: dict[tuple[str, str], Supposed] = {}
+        """Of each key on which there are births."""
+        self._taken: list[KeyTakenRow] = []
 
     def __bool__(self) -> bool:
         return bool(self.attempts)
@@ -86,11 +96,29 @@ class Batch:
         self.followers += 1
         self._add(attempt, LeaseRow(attempt.id, attempt.number, before.number, wants))
 
-    def bear(self, attempt: Attempt, row: SubmissionRow) -> Birth:
-        """``attempt`` was begun, and its invocation ``row`` is accepted with this batch."""
+    def bear(self, attempt: Attempt, birth: Birth) -> None:
+        """``attempt`` was begun, and its invocation is accepted with this batch."""
         self.attempts[attempt.id] = attempt
-        birth = self.births[attempt.id] = Birth(row)
-        return birth
+        self.births[attempt.id] = birth
+        birth.batch = self
+        row = birth.row
+        if row.key is None:
+            return
+        key = row.service, row.key
+        if key in self.supposed:
+            self.followers += 1
+        else:
+            self.supposed[key] = Supposed(row.id, *key, attempt.execution.start.state, self.changes.reads)
+            self._taken.append(KeyTakenRow(row.id, *key))
+        attempt.supposed = self.supposed[key]
+
+    def withdraw(self, birth: Birth) -> None:
+        """It has done nothing yet, and is for another batch."""
+        row = birth.row
+        del self.attempts[row.id], self.births[row.id]
+        key = row.service, row.key or ""
+        if key in self.supposed and self.supposed[key].first == row.id:
+            del self.supposed[key]
 
     def _add(self, attempt: Attempt, lease: LeaseRow) -> None:
         present = self.attempts.get(attempt.id)
@@ -104,7 +132,10 @@ class Batch:
     def leave_out(self, id: UUID) -> None:
         """Forget what an attempt of ``id`` did."""
         self.attempts.pop(id, None)
-        self.births.pop(id, None)
+        birth = self.births.pop(id, None)
+        if birth is not None:
+            birth.batch = None
+            self.supposed.pop((birth.row.service, birth.row.key or ""), None)
         changes = self.changes
         changes.leases = [row for row in changes.leases if row.id != id]
         changes.entries = [row for row in changes.entries if row.id != id]
@@ -115,6 +146,7 @@ class Batch:
         changes.endings = [row for row in changes.endings if row.id != id]
         changes.begun = [row for row in changes.begun if row.id != id]
         changes.whole = [row for row in changes.whole if row.id != id]
+        changes.reads[:] = [row for row in changes.reads if row.id != id]
         self.ended = [(attempt, row) for attempt, row in self.ended if row.id != id]
         self._state.pop(id, None)
 
@@ -134,6 +166,8 @@ class Batch:
         self.changes.state = writes
         if self.births and not self._sealed:
             self._note_births()
+        if self._taken:
+            self.changes.taken = [row for row in self._taken if row.id in self.births]
         self._sealed = True
         return self.changes
 
@@ -163,6 +197,7 @@ class Batch:
         self.committed, self.over = committed, True
         for birth in self.births.values():
             birth.settle(accepted=committed)
+            birth.batch = None
         for future in self.waiters:
             if not future.done():
                 future.set_result(None)
@@ -191,6 +226,8 @@ def _birth_row(row: SubmissionRow, attempt: int, output: EndingRow | None) -> Bi
         row.id,
         row.service,
         row.handler,
+        row.key,
+        row.handler_type,
         row.input,
         row.headers,
         row.origin,

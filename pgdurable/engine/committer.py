@@ -45,6 +45,7 @@ class Committer:
         refused: Callable[[Attempt, str], None],
         disown: Callable[[Batch], None],
         in_vain: Callable[[Attempt], None],
+        closed: Callable[[Batch], None],
     ) -> None:
         self._lane = lane
         self._turn = turn
@@ -54,6 +55,7 @@ class Committer:
         self._disown = disown
         self._loop = asyncio.get_running_loop()
         self._in_vain = in_vain
+        self._closed = closed
         self._wake = asyncio.Event()
         self.open = Batch()
 
@@ -82,6 +84,8 @@ class Committer:
         """Write what is open once it is our turn."""
         async with self._turn:
             batch, self.open = self.open, Batch()
+            if batch.births:
+                self._closed(batch)
             if not batch:
                 return
             try:
@@ -126,10 +130,12 @@ class Committer:
         return bool(batch)
 
     def _leave_out(self, batch: Batch, refused: list[UUID]) -> None:
-        """These were begun ahead of a turn that did not come; nothing was written."""
+        """These were begun ahead of a turn that did not come, or on what is not so; nothing was written."""
         for id in refused:
-            self._in_vain(batch.attempts[id])
-            batch.leave_out(id)
+            attempt = batch.attempts.get(id)
+            if attempt is not None:  # else it went with the one that it was begun behind
+                self._in_vain(attempt)
+                batch.leave_out(id)
 
     async def _write_singly(self, batch: Batch, error: Refused) -> None:
         """One of them cannot be written: the others must not suffer for it."""

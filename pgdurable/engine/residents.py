@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pgdurable.engine import stuck
 from pgdurable.engine.absent import absent
 from pgdurable.engine.attempt import Attempt, first_start, start_of
+from pgdurable.engine.batch import Birth
 from pgdurable.engine.committer import Committer
 from pgdurable.engine.followers import Followers
+from pgdurable.engine.lines import Lines
+from pgdurable.engine.looker import Looker
 from pgdurable.engine.missing import Missing
 from pgdurable.engine.outcome import describe_failure, ending_row
 from pgdurable.engine.turn import Turn
@@ -23,17 +26,18 @@ from pgdurable.store import verbs
 from pgdurable.store.errors import OutcomeUnknown, TryAgain, Unavailable
 from pgdurable.store.rows import EndingRow
 from pgdurable_sdk.exceptions import AttemptLost
+from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.limits import Limits
 from pgdurable_sdk.port import Completed, Failed
 
 T = TypeVar("T")
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from uuid import UUID
 
     from pgdurable.config import Settings
-    from pgdurable.engine.batch import Batch, Birth
+    from pgdurable.engine.batch import Batch
     from pgdurable.engine.hints import Hints
     from pgdurable.engine.instruments import Instruments
     from pgdurable.engine.registry import Registry
@@ -94,8 +98,17 @@ class Residents:
         self._quiet = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.committer = Committer(
-            apply_lane, Turn(around.pen), offer, self._applied, self._refused, self._disown, self._drop
+            apply_lane,
+            Turn(around.pen),
+            offer,
+            self._applied,
+            self._refused,
+            self._disown,
+            self._in_vain,
+            self._closed,
         )
+        self.looker = Looker(state_lane, lambda key, state: self._lines.looked_up(key, state))
+        self._lines = Lines(self._bear, self.looker.want)
         self.missing = Missing(notifications_lane, self._settings.missing_poll, self._attempts)
 
     def __len__(self) -> int:
@@ -143,26 +156,45 @@ class Residents:
             else:
                 self._start(row, row.attempt, inputs.get(row.id) if inputs else None)
 
-    def begin(self, row: SubmissionRow) -> Birth:
-        """Begin the first attempt of an invocation that is accepted with the open batch."""
-        number = self._next_number()
-        attempt = self._attempt(first_start(row, number), number, row)
-        batch = self.committer.open
-        birth = batch.bear(attempt, row)
-        attempt.born_in(batch)
+    def begin(self, row: SubmissionRow) -> Birth | None:
+        """Begin the first attempt of an invocation that is accepted with the open batch, or as soon as those
+        before it on its key have completed. None if that cannot be.
+        """
+        if row.key is not None:
+            return self._lines.join(row)
+        birth = Birth(row)
+        self._bear(birth, {}, None)
+        return birth
+
+    def _bear(self, birth: Birth, state: Mapping[str, bytes | None], before: Attempt | None) -> Attempt:
+        row, number = birth.row, self._next_number()
+        attempt = self._attempt(first_start(row, number), number, row, (state, True))
+        attempt.birth = birth
+        if before is not None:
+            before.follower = attempt
+        self._accept(attempt, birth)
         self._go(attempt)
         # After its task: what ends without waiting for anything is then in this batch, too.
         self.committer.wake()
-        return birth
+        return attempt
+
+    def _accept(self, attempt: Attempt, birth: Birth) -> None:
+        self.committer.open.bear(attempt, birth)
+        attempt.born_in(self.committer.open)
 
     def _start(self, row: StartRow, number: int, input: SubmissionRow | None) -> None:
         attempt = self._attempt(row, number, input)
         older = self._attempts.get(row.id)
         if older is not None:
             self._drop(older)  # paused and resumed so soon that nobody has told it yet
-        self._followers.leased(attempt)
+        self._leased(attempt)
         self._go(attempt)
         self.missing.begun(row.id)
+
+    def _leased(self, attempt: Attempt) -> None:
+        if attempt.row.handler_type == HandlerType.EXCLUSIVE:
+            self._followers.leased(attempt)
+            self._lines.taken(attempt)
 
     def _follow(self, before: Attempt) -> None:
         """It has completed: begin the next of its key, if that is here, ahead of its turn."""
@@ -170,7 +202,7 @@ class Residents:
         if row is None or row.id in self._attempts or not self._has_room:
             self._followers.leave(before)  # its turn comes with the commit, here or elsewhere
             return
-        attempt = self._attempt(row, self._next_number(), None, before)
+        attempt = self._attempt(row, self._next_number(), None, before.execution.left)
         attempt.follow(before, self._followers.begun(attempt))
         self._go(attempt)
         self.missing.begun(row.id)
@@ -180,10 +212,14 @@ class Residents:
         return not self._hurried and self.room(self._settings.concurrency) > 0
 
     def _attempt(
-        self, row: StartRow, number: int, input: SubmissionRow | None, before: Attempt | None = None
+        self,
+        row: StartRow,
+        number: int,
+        input: SubmissionRow | None,
+        left: tuple[Mapping[str, bytes | None], bool] | None = None,
     ) -> Attempt:
         handler = self._around.handlers.get((row.service, row.handler)) or absent(row.service, row.handler)
-        return Attempt(self, row, number, handler, start_of(row, handler, input, before))
+        return Attempt(self, row, number, handler, start_of(row, handler, input, left))
 
     def _go(self, attempt: Attempt) -> None:
         self._attempts[attempt.id] = attempt
@@ -213,10 +249,14 @@ class Residents:
         if failed is not None:
             log.warning("%s", describe_failure(attempt, failed, row))
         self._end_with(attempt, row)
+        if attempt.row.handler_type != HandlerType.EXCLUSIVE:
+            return
         if isinstance(ending, Completed):
             self._follow(attempt)
+            self._lines.completed(attempt)
         else:
             self._followers.leave(attempt)
+            self._lines.leave(attempt)
 
     def _end_with(self, attempt: Attempt, row: EndingRow) -> None:
         attempt.ended = True
@@ -256,22 +296,55 @@ class Residents:
             self._forget(dropped)
             self._followers.leave(dropped)
             _cut_off(dropped)
+            if dropped.birth is not None:
+                self._unbear(dropped, dropped.birth)
             follower, dropped.follower = dropped.follower, None
             dropped = follower
+
+    def _unbear(self, attempt: Attempt, birth: Birth) -> None:
+        """It was never begun, unless it was accepted: whoever submitted it does so again."""
+        batch = birth.batch
+        if batch is not None:
+            batch.leave_out(attempt.id)
+            self.committer.open.leave_out(attempt.id)
+            birth.settle(accepted=False)
+            self._lines.leave(attempt)
+
+    def _in_vain(self, attempt: Attempt) -> None:
+        """It was begun on what is not so; and what was begun behind it."""
+        if attempt.birth is not None:
+            self._lines.wrong(attempt.birth)
+        self._drop(attempt)
 
     def abandon_all(self) -> None:
         """The incarnation is over: what they journaled stands, and goes on elsewhere."""
         for attempt in list(self._attempts.values()):
             self._drop(attempt)
+        self._lines.close()
         self.committer.open.release(committed=False)
 
     def _disown(self, batch: Batch) -> None:
         """What was to be born with ``batch`` was never begun: whoever submitted it does so again."""
+        for id in list(batch.births):
+            if id in batch.births:  # else it went with one before it
+                self._drop(batch.attempts[id])
+
+    def _closed(self, batch: Batch) -> None:
+        """No more births are for this ``batch``: those whose handlers were not called yet are for the next,
+        and those that do not complete with it hold their keys from then on.
+        """
         for id, birth in list(batch.births.items()):
-            self._drop(batch.attempts[id])
-            batch.leave_out(id)
-            self.committer.open.leave_out(id)
-            birth.settle(accepted=False)
+            attempt = batch.attempts[id]
+            if attempt.ended:
+                continue
+            if not attempt.has_begun:
+                batch.withdraw(birth)
+                self._accept(attempt, birth)
+                self._loop.call_soon(self.committer.wake)  # after its handler was called
+            elif attempt.supposed is not None:
+                attempt.supposed.all_of_it(id)
+                attempt.supposed = None
+                self._lines.leave(attempt)
 
     # -- what came of a batch ------------------------------------------------------------------------------
 
@@ -280,11 +353,19 @@ class Residents:
             self._drop(batch.attempts[id])
         for attempt, row in batch.ended:
             self._forget(attempt)
-            attempt.follower = None  # it holds its key by now
+            if attempt.row.handler_type == HandlerType.EXCLUSIVE and not attempt.lost:
+                if row.type == "complete" and attempt.follower is None:
+                    self._lines.committed(attempt)
+                attempt.follower = None  # it holds its key by now
             if row.type == "complete" and not attempt.lost and row.outcome is not None:
                 self._around.results.resolve(row.id, row.outcome, row.value)
             if not attempt.lost:
                 attempt.let_go()
+        for id, birth in batch.births.items():
+            self._lines.right(birth)
+            attempt = batch.attempts[id]
+            if not attempt.ended and not attempt.lost:
+                self._leased(attempt)
         if batch.delays:
             self._around.timers.expect(min(batch.delays))
         self.deliver(applied.delivered)

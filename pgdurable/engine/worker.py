@@ -22,6 +22,7 @@ from pgdurable.store.errors import StoreError
 from pgdurable.store.heart import Heart
 from pgdurable.store.lane import Lane
 from pgdurable.store.verbs import NO_CAPACITY, Capacity
+from pgdurable_sdk.handler import HandlerType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,7 +114,7 @@ class Worker:
             self.incarnation, self.residents, self.claimer = worker, residents, claimer
             self._said = ""
             async with asyncio.TaskGroup() as group:
-                for service in (residents.committer, claimer, residents.missing):
+                for service in (residents.committer, residents.looker, claimer, residents.missing):
                     group.create_task(service.run())
                 group.create_task(residents.watch())
                 group.create_task(_raise_when(lost))
@@ -201,10 +202,12 @@ class Worker:
             self.residents.start_all(rows, inputs)
 
     def begin(self, row: SubmissionRow) -> Birth | None:
-        """Begin a new invocation while it is being accepted, where nothing can stand in the way: it waits for
-        no key, needs no state, is surely new, and this worker is to run it and has room.
+        """Begin a new invocation while it is being accepted, where nothing is known to stand in the way: it
+        is surely new, of a service or for a key that may be free, and this worker is to run it and has room.
         """
-        if row.key is not None or row.idempotency_key is not None or row.delay is not None:
+        if row.idempotency_key is not None or row.delay is not None:
+            return None
+        if row.key is not None and row.handler_type != HandlerType.EXCLUSIVE:
             return None
         residents = self.residents
         if residents is None or self._draining or (row.service, row.handler) not in self._around.handlers:

@@ -49,6 +49,8 @@ class BirthRow(NamedTuple):
     id: UUID
     service: str
     handler: str
+    key: str | None
+    handler_type: str
     input: bytes
     headers: str | None
     origin: UUID | None
@@ -60,6 +62,25 @@ class BirthRow(NamedTuple):
     position: int | None = None
     seen: int | None = None
     output: bytes | None = None
+
+
+class KeyTakenRow(NamedTuple):
+    """The first birth of a key in a batch supposes that it is free."""
+
+    id: UUID
+    service: str
+    key: str
+
+
+class StateReadRow(NamedTuple):
+    """What a birth was given of the state; with ``name`` None, the ``names`` of all of it."""
+
+    id: UUID
+    service: str
+    key: str
+    name: str | None
+    value: bytes | None
+    names: list[str] | None
 
 
 class EntryRow(NamedTuple):
@@ -220,6 +241,8 @@ COMPOSITES: Final[dict[str, type[Any]]] = {
     "lease": LeaseRow,
     "entry": EntryRow,
     "birth": BirthRow,
+    "key_taken": KeyTakenRow,
+    "state_read": StateReadRow,
     "state_write": StateWriteRow,
     "notice": NoticeRow,
     "promise_use": PromiseUseRow,

@@ -33,11 +33,13 @@ if TYPE_CHECKING:
         BirthRow,
         EndingRow,
         EntryRow,
+        KeyTakenRow,
         LeaseRow,
         NoticeRow,
         PreloadRow,
         PromiseUseRow,
         SignalRow,
+        StateReadRow,
         StateWriteRow,
         SubmissionRow,
     )
@@ -73,7 +75,9 @@ class Changes:
         "leases",
         "notices",
         "promises",
+        "reads",
         "state",
+        "taken",
         "whole",
     )
 
@@ -88,6 +92,8 @@ class Changes:
         self.endings: list[EndingRow] = []
         self.begun: list[BirthRow] = []
         self.whole: list[BirthRow] = []
+        self.taken: list[KeyTakenRow] = []
+        self.reads: list[StateReadRow] = []
 
 
 async def submit(lane: Lane, new: Sequence[SubmissionRow], capacity: Capacity) -> Submitted:
@@ -107,8 +113,8 @@ async def claim(lane: Lane, capacity: Capacity) -> list[StartRow]:
 
 
 async def apply(lane: Lane, changes: Changes, capacity: Capacity) -> Applied:
-    """Commit what handlers did; nothing, if a follower is refused. Raises :exc:`WorkerFenced` when this
-    worker was declared dead."""
+    """Commit what handlers did; nothing, if a follower or a birth is refused. Raises :exc:`WorkerFenced` when
+    this worker was declared dead."""
     refused, fenced, delivered, started, hints = await lane.row(
         query("apply"),
         capacity.worker,
@@ -125,6 +131,8 @@ async def apply(lane: Lane, changes: Changes, capacity: Capacity) -> Applied:
         capacity.preload,
         changes.begun,
         changes.whole,
+        changes.taken,
+        changes.reads,
     )
     return Applied(refused or [], fenced or [], _notifications(delivered), _starts(started), _hints(hints))
 
@@ -240,6 +248,17 @@ async def state_value(lane: Lane, service: str, key: str, name: str) -> bytes | 
 async def state_names(lane: Lane, service: str, key: str) -> list[str]:
     """The names in an object's state."""
     return [row[0] for row in await lane.rows(query("state_names"), service, key)]
+
+
+async def free_states(
+    lane: Lane, keys: Sequence[tuple[str, str]], most: int
+) -> dict[tuple[str, str], dict[str, bytes | None] | None]:
+    """The states of ``keys``; None of one that is held, or whose state has more than ``most`` bytes."""
+    found = await lane.rows(query("free_states"), [key[0] for key in keys], [key[1] for key in keys], most)
+    return {
+        (service, key): None if state is None else {name: value for name, value in state}
+        for service, key, state in found
+    }
 
 
 def _starts(records: Any) -> list[StartRow]:

@@ -6,7 +6,8 @@
 -- p_whole have completed already and are in no p_endings.
 --
 -- A lease with `after` is that of a follower (36_follow.sql). If one is not the next of its key, it is `refused`, and
--- nothing at all is written: the caller sends the batch again without it.
+-- nothing at all is written: the caller sends the batch again without it. So is a birth on a key (35_bear.sql) that
+-- supposes in p_taken or p_reads what is not so.
 
 create or replace function pgdurable_engine.apply(
     p_worker   uuid,
@@ -23,6 +24,8 @@ create or replace function pgdurable_engine.apply(
     p_preload pgdurable_engine.preload[] default '{}',
     p_begun    pgdurable_engine.birth[] default '{}',
     p_whole    pgdurable_engine.birth[] default '{}',
+    p_taken    pgdurable_engine.key_taken[] default '{}',
+    p_reads    pgdurable_engine.state_read[] default '{}',
     out refused   uuid[],
     out fenced    uuid[],
     out delivered pgdurable_engine.notification[],
@@ -87,9 +90,10 @@ begin
         end if;
     end if;
 
-    if cardinality(p_calls) > 0 or cardinality(p_endings) > 0 or cardinality(v_cancels) > 0 then
+    if cardinality(p_calls) > 0 or cardinality(p_endings) > 0 or cardinality(v_cancels) > 0 or cardinality(p_taken) > 0
+    then
         perform pgdurable_engine.lock_keys(
-            array(
+            array(select pgdurable_engine.key_lock(t.service, t.key) from unnest(p_taken) t) || array(
                 select pgdurable_engine.key_lock(c.service, c.key)
                 from unnest(p_calls) c where c.handler_type = 'exclusive'
             ) || array(
@@ -106,6 +110,12 @@ begin
         );
     end if;
 
+    if cardinality(p_taken) > 0 then
+        refused := pgdurable_engine.refused_births(p_taken, p_reads);
+        if refused is not null then
+            return;
+        end if;
+    end if;
     if cardinality(v_begun) > 0 then
         v_ending := array(select e.id from unnest(p_endings) e where e.type = 'complete');
         refused := pgdurable_engine.refused_followers(p_worker, v_routes, p_leases, v_ending);

@@ -291,12 +291,14 @@ create type pgdurable_engine.lease as (
     wants   bigint                                       -- followers behind this number in its inbox; null: none
 );
 
--- An invocation of a service that a worker began while it was being accepted, with its attempt; and, if that has
--- completed since, how.
+-- An invocation of a service, or an exclusive one, that a worker began while it was being accepted, with its attempt;
+-- and, if that has completed since, how.
 create type pgdurable_engine.birth as (
     id                uuid,
     service           text,
     handler           text,
+    key               text,
+    handler_type      pgdurable_engine.handler_type,
     input             bytea,
     headers           text,
     origin            uuid,
@@ -309,6 +311,12 @@ create type pgdurable_engine.birth as (
     seen              int,
     output            bytea
 );
+
+-- What births on keys suppose (35_bear.sql): the first of each key in a batch, that the key is free; and what was read of
+-- its state before the batch wrote it. That is a value, null where there is none; or, where `name` is null, all names.
+create type pgdurable_engine.key_taken as (id uuid, service text, key text);
+
+create type pgdurable_engine.state_read as (id uuid, service text, key text, name text, value bytea, names text[]);
 
 create type pgdurable_engine.entry as (
     id        uuid,

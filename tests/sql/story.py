@@ -43,6 +43,8 @@ TYPES = {
     "p_preload": "preload",
     "p_begun": "birth",
     "p_whole": "birth",
+    "p_taken": "key_taken",
+    "p_reads": "state_read",
 }
 
 INPUT, OUTPUT, SLEEP, CALL, SEND, RUN = 1024, 1025, 1036, 1037, 1038, 1041

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.sql.story import ATTACH, AWAKEABLE, CANCEL, SIGNAL, Row, Story, exclusive, plain
+from tests.sql.story import ATTACH, AWAKEABLE, CANCEL, SIGNAL, Changes, Row, Story, exclusive, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from tests.sql.story import Attempt, Changes
+    from tests.sql.story import Attempt
 
 
 class Other(threading.Thread):
@@ -530,3 +530,47 @@ def test_nobody_takes_the_key_while_its_state_is_changed(
     commit(first)
     other.finished()
     assert first.value("select pgdurable.set_state('Counter', 'k', 'n', '2')") == "held"
+
+
+def born(key: str, worker: str, value: str) -> Changes:
+    """One that has read that nothing is there, and written something."""
+    ended = exclusive(key, outcome="success", index=1, seen=0, attempt=7)
+    of_key = {"id": ended["id"], "service": "Counter", "key": key}
+    write = {"source": ended["id"], "service": "Counter", "key": key, "name": "n", "value": value}
+    rows = {"whole": [ended], "taken": [of_key], "reads": [of_key | {"name": "n"}], "state": [write]}
+    return Changes(worker, [], rows)
+
+
+def test_of_two_births_on_one_key_the_second_sees_what_the_first_has_left(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    here, there = born("k", first.me, "\\x31"), born("k", first.me, "\\x32")
+    assert first.apply(here)["refused"] is None
+    other = Other(dsn, first.me, lambda story: story.apply(there))
+    assert other.blocked(observer)
+    commit(first)
+    assert other.finished()["refused"] == [there.rows["whole"][0]["id"]]
+    assert first.state() == {"n": "1"}
+
+
+def test_a_birth_sees_who_took_its_key_while_it_waited(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    holder, late = exclusive(), born("k", first.me, "\\x31")
+    first.submit(holder)
+    other = Other(dsn, first.me, lambda story: story.apply(late))
+    assert other.blocked(observer)
+    commit(first)
+    assert other.finished()["refused"] == [late.rows["whole"][0]["id"]]
+    assert first.status(holder) == "ready"
+
+
+def test_births_on_keys_in_opposite_order_do_not_deadlock(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    first.apply(born("a", first.me, "\\x31") & born("b", first.me, "\\x31"))
+    opposite = born("b", first.me, "\\x32") & born("a", first.me, "\\x32")
+    other = Other(dsn, first.me, lambda story: story.apply(opposite))
+    assert other.blocked(observer)
+    commit(first)
+    assert len(other.finished()["refused"]) == 2

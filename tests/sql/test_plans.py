@@ -19,6 +19,7 @@ from tests.sql.story import (
     AWAKEABLE,
     COMPLETE_PROMISE,
     GET_PROMISE,
+    Changes,
     Row,
     Story,
     exclusive,
@@ -189,6 +190,30 @@ def steps(story: Story) -> Callable[[], Any]:
     attempt = story.run(exclusive())
     changes = attempt.step(), attempt.sleep(5), attempt.write("n", "1"), attempt.write("m", None)
     return lambda: story.apply(*changes)
+
+
+@kind
+def births_on_keys(story: Story) -> Callable[[], Any]:
+    ended = {"outcome": "success", "index": 1, "seen": 0, "attempt": 7}
+    one, two, three = exclusive("b1", **ended), exclusive("b1", **ended), exclusive("b2", attempt=8)
+    rows: dict[str, list[Row]] = {
+        "whole": [one, two],
+        "begun": [three],
+        "taken": [{name: each[name] for name in ("id", "service", "key")} for each in (one, three)],
+        "reads": [
+            {"id": one["id"], "service": "Counter", "key": "b1", "name": "n"},
+            {"id": three["id"], "service": "Counter", "key": "b2", "names": []},
+        ],
+    }
+    return lambda: story.apply(Changes(story.me, [], rows))
+
+
+@kind
+def looks(story: Story) -> Callable[[], Any]:
+    query = (
+        "select * from pgdurable_engine.free_states('{Counter,Counter,Counter}', '{held1,other1,new}', 100)"
+    )
+    return lambda: story.rows(query)
 
 
 @kind

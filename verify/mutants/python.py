@@ -37,6 +37,8 @@ MUTANTS: Final[dict[str, tuple[str, ...]]] = {
     "steps_are_executed_again": ("worker_killed", "rolled_out"),
     "timers_wait_for_a_hint": ("notifications_lost", "worker_killed"),
     "the_fenced_go_on": ("notifications_lost", "link_slow"),
+    "births_do_not_see_each_other": ("worker_killed", "link_slow"),
+    "births_suppose_nothing": ("worker_killed", "notifications_lost", "link_slow"),
 }
 
 
@@ -173,3 +175,27 @@ def the_fenced_go_on() -> None:
         applied(residents, batch, answer._replace(fenced=[]))
 
     replace(Residents, "_applied", unimpressed)
+
+
+def births_do_not_see_each_other() -> None:
+    """The next of a key is begun on the state that the first of them was begun on."""
+    from pgdurable.engine.lines import Lines
+
+    completed = Lines.completed
+
+    def forgetful(lines: Lines, attempt: Attempt) -> None:
+        view = attempt.execution.state
+        replace(view, "_values", dict(attempt.execution.start.state))
+        completed(lines, attempt)
+
+    replace(Lines, "completed", forgetful)
+
+
+def births_suppose_nothing() -> None:
+    """What they were given of the state is not noted."""
+    from pgdurable.engine.supposed import Supposed
+
+    def silent(_: Supposed, __: object, ___: object) -> None:
+        pass
+
+    replace(Supposed, "_suppose", silent)

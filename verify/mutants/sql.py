@@ -179,6 +179,20 @@ MUTANTS: Final[dict[str, Replacement]] = {
         "do nothing;",
         NOISE,
     ),
+    # What was begun on a key counts, whoever holds that.
+    "sql_births_do_not_ask_for_the_key": Replacement(
+        "35_bear",
+        "join pgdurable_engine.key_holder h on h.service = any (array[t.service]) and h.key = t.key\n",
+        "join pgdurable_engine.key_holder h on h.service = any (array[t.service]) and false\n",
+        NOISE,
+    ),
+    # What was begun on a state counts, whoever has changed that since.
+    "sql_births_do_not_compare_state": Replacement(
+        "35_bear",
+        "where s.value is distinct from r.value\n",
+        "where false\n",
+        NOISE,
+    ),
     # A promise may be completed a second time.
     "sql_promises_change_their_mind": Replacement(
         "43_promises",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from pgdurable.engine.attempt import Attempt
+    from pgdurable.engine.supposed import Supposed
     from pgdurable.store.lane import Lane
 
 WORKER = UUID(int=9070)
@@ -29,6 +31,8 @@ class StandInAttempt:
     id: UUID
     number: int = 1
     lost: bool = False
+    supposed: Supposed | None = None
+    execution: Any = field(default_factory=lambda: SimpleNamespace(start=SimpleNamespace(state={})))
 
 
 def attempt(number: int = 1) -> Attempt:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdurable.engine.batch import Batch
+from pgdurable.engine.batch import Batch, Birth
 from pgdurable.store.rows import (
     AttachRow,
     LeaseRow,
@@ -19,7 +19,7 @@ from pgdurable.store.rows import (
     SubmissionRow,
 )
 from pgdurable_sdk.journal.entries import EntryType
-from tests.unit.engine.stand_ins import attempt, ending, entry, write
+from tests.unit.engine.stand_ins import attempt, ending, entry, submission, write
 
 
 def folded(*writes: StateWriteRow) -> list[tuple[str | None, bytes | None]]:
@@ -210,3 +210,67 @@ def test_what_one_has_overwritten_is_there_again_when_it_is_left_out() -> None:
     batch.leave_out(two.id)
     assert [(row.name, row.value) for row in batch.sealed().state] == [("a", b"1")]
     assert batch.changes.leases == [LeaseRow(one.id, 1)]
+
+
+# --- births on keys
+
+
+def born(batch: Batch, number: int, key: str = "k") -> Birth:
+    birth = Birth(submission(number)._replace(key=key, handler_type="exclusive"))
+    batch.bear(attempt(number), birth)
+    return birth
+
+
+async def test_the_first_of_a_key_supposes_that_it_is_free() -> None:
+    batch = Batch()
+    for number, key in ((1, "k"), (2, "k"), (3, "other")):
+        born(batch, number, key)
+    taken = batch.sealed().taken
+    assert [(row.id.int, row.service, row.key) for row in taken] == [(1, "Shop", "k"), (3, "Shop", "other")]
+    assert [(row.id.int, row.key, row.handler_type) for row in batch.changes.begun] == [
+        (1, "k", "exclusive"), (2, "k", "exclusive"), (3, "other", "exclusive"),
+    ]  # fmt: skip
+
+
+async def test_those_of_a_key_suppose_nothing_twice() -> None:
+    batch = Batch()
+    for number in (1, 2):
+        birth = born(batch, number)
+        supposed = batch.attempts[birth.row.id].supposed
+        assert supposed is not None
+        supposed.read(birth.row.id, "a")
+    assert [(row.id.int, row.name) for row in batch.changes.reads] == [(1, "a")]
+
+
+async def test_one_that_is_left_out_supposes_nothing() -> None:
+    batch = Batch()
+    birth = born(batch, 1)
+    supposed = batch.attempts[birth.row.id].supposed
+    assert supposed is not None
+    supposed.read(birth.row.id, "a")
+    batch.leave_out(birth.row.id)
+    changes = batch.sealed()
+    assert (changes.taken, changes.reads, changes.begun) == ([], [], [])
+    assert not batch
+    assert birth.batch is None
+
+
+async def test_one_that_has_done_nothing_yet_may_go_with_another_batch() -> None:
+    batch, next_ = Batch(), Batch()
+    first, second = born(batch, 1), born(batch, 2)
+    late = batch.attempts[second.row.id]
+    batch.withdraw(second)
+    next_.bear(late, second)
+    assert [row.id for row in batch.sealed().taken] == [first.row.id]
+    assert [row.id for row in next_.sealed().taken] == [second.row.id]
+    assert (first.batch, second.batch) == (batch, next_)
+    batch.withdraw(first)
+    assert not batch.sealed().taken
+
+
+async def test_a_birth_is_no_longer_tied_to_a_batch_that_is_over() -> None:
+    batch = Batch()
+    birth = born(batch, 1)
+    batch.release()
+    assert birth.accepted.result()
+    assert birth.batch is None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pgdurable.engine.batch import Birth
 from pgdurable.engine.committer import Committer
 from pgdurable.engine.turn import Turn
 from pgdurable.store.errors import OutcomeUnknown, Refused, TryAgain, Unavailable, WorkerFenced
@@ -29,6 +30,7 @@ class Story:
         self.applied: list[tuple[Batch, Applied]] = []
         self.refused: list[tuple[Attempt, str]] = []
         self.in_vain: list[Attempt] = []
+        self.closed: list[Batch] = []
         self.committer = Committer(
             self.lane.as_lane(),
             Turn(asyncio.Lock()),
@@ -37,6 +39,7 @@ class Story:
             lambda attempt, message: self.refused.append((attempt, message)),
             self.disown,
             self.in_vain.append,
+            self.closed.append,
         )
 
     def disown(self, batch: Batch) -> None:
@@ -46,7 +49,9 @@ class Story:
 
     def begin(self, attempt: Attempt) -> asyncio.Future[bool]:
         """Begin it while it is being accepted."""
-        return self.committer.open.bear(attempt, submission(attempt.id.int)).accepted
+        birth = Birth(submission(attempt.id.int))
+        self.committer.open.bear(attempt, birth)
+        return birth.accepted
 
     def write(self, attempt: Attempt, index: int = 1) -> asyncio.Task[None]:
         """Journal a step and wait for it, as an attempt does."""
@@ -134,7 +139,7 @@ async def test_a_batch_that_is_cut_off_at_shutdown_is_lost() -> None:
 
     story = Story()
     story.committer = Committer(
-        Hanging().as_lane(), Turn(asyncio.Lock()), lambda: CAPACITY, nothing, nothing, print, print
+        Hanging().as_lane(), Turn(asyncio.Lock()), lambda: CAPACITY, nothing, nothing, print, print, print
     )
     waiting = story.write(attempt(1))
     flushing = asyncio.ensure_future(story.committer.flush())
@@ -201,6 +206,15 @@ async def test_what_is_born_is_accepted_with_its_batch() -> None:
     await story.committer.flush()
     assert await accepted
     assert [row.id for row in story.lane.calls[0][12]] == [attempt(1).id]
+
+
+async def test_no_more_is_born_with_a_batch_that_is_sent() -> None:
+    story = Story()
+    batch = story.committer.open
+    story.begin(attempt(1))
+    story.lane.before = lambda: story.closed.append(story.committer.open)
+    await story.committer.flush()
+    assert story.closed == [batch, story.committer.open]
 
 
 async def test_what_has_completed_is_written_as_a_whole() -> None:
