@@ -48,6 +48,10 @@ verify: .venv/.dev ## programs under faults, and the invariants (SEED=7, HOURS=4
 	@exec $(BIN)/python -m verify $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) \
 		$(if $(MUTANTS),--mutants) $(if $(CRASHES),--crashes) $(if $(TAKEOVER),--takeover) $(ARGS)
 
+.PHONY: upgrade
+upgrade: .venv/.dev ## the release before runs under load while this one takes its place (ARGS='--base COMMIT')
+	@exec $(BIN)/python -m tests.upgrade $(ARGS)
+
 .PHONY: snapshot
 snapshot: .venv/.dev ## regenerate sql/schema.snapshot.sql from the migrations
 	@exec $(BIN)/python -m tests.sql.snapshot
