@@ -99,6 +99,11 @@ class Slot:
     def alive(self) -> bool:
         return self.process is not None and self.process.exit_code is None
 
+    @property
+    def serves(self) -> bool:
+        """Whether its process has started, and is neither ended nor stopped."""
+        return self.process is not None and self.alive and self.frozen is None and self.process.serves
+
 
 class Cluster:
     """Of one round. A context manager; `start` brings the processes up."""
@@ -227,8 +232,8 @@ class Cluster:
                     self.begin(slot)
 
     def serving(self, *roles: Role) -> list[Slot]:
-        """Those that are neither ended nor stopped."""
-        return [slot for slot in self.slots if slot.role in roles and slot.alive and slot.frozen is None]
+        """Those that have started, and are neither ended nor stopped."""
+        return [slot for slot in self.slots if slot.role in roles and slot.serves]
 
     def ports(self) -> list[int]:
         """Where ingresses listen, or will again."""

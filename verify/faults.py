@@ -114,7 +114,7 @@ async def rolled_out(breaker: Breaker, luck: Random) -> None:
     luck.shuffle(slots)
     for slot in slots:
         process = slot.process
-        if process is not None and slot.alive and slot.frozen is None:
+        if process is not None and slot.serves:
             slot.variant = {"settings": {"inactivity_timeout": luck.choice([0.0, 0.02, 60.0])}}
             with suppress(AssertionError, ProcessLookupError):
                 process.terminate()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LENGTHS: Final = (2, 5, 40)
 """Steps of a chain: the long ones are there to be paused."""
 AGAIN: Final = 0.1
-PATIENCE: Final = 60.0
+PATIENCE: Final = 600.0
 BEGUN: Final = """
     select exists (select from pgdurable_engine.journal where id = invocation_uuid(%s) and index > 1)
 """

@@ -33,6 +33,7 @@ class Process:
         self.port = port
         self._output = output
         self._exit = output.with_name(output.name + ".exit")
+        self._serves = False
 
     def kill(self) -> None:
         """As a crash does it, at once and without a word."""
@@ -57,12 +58,19 @@ class Process:
     def log(self) -> str:
         return self._output.read_text(errors="replace")
 
+    @property
+    def serves(self) -> bool:
+        """Whether it has started."""
+        if not self._serves:
+            self._serves = self._output.exists() and "ready\n" in self.log
+        return self._serves
+
     async def ready(self) -> Process:
         """When it serves."""
 
         def look() -> bool:
             assert self.exit_code is None, f"it ended:\n{self.log}"
-            return self._output.exists() and "ready" in self.log
+            return self.serves
 
         await until(look, 60, lambda: f"a process that is ready, but:\n{self.log}")
         return self
