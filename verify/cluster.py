@@ -124,7 +124,8 @@ class Cluster:
             self.folder / "server",
             version=18,
             port=free_port(),
-            settings={**POSTGRES, "max_connections": "120"},
+            # As in real life, or `pgdurable doctor` would not be content; in memory it costs nothing.
+            settings={**POSTGRES, "fsync": "on", "max_connections": "120"},
         )
         self.server.start()
         self._stack.callback(self.server.stop)
