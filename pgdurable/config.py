@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from pgdurable_sdk.limits import LIMITS
+from pgdurable_sdk.limits import LIMITS, MEBIBYTE
 from pgdurable_sdk.retry import InvocationRetryPolicy
 
 
@@ -77,6 +77,28 @@ class Settings:
 
     payload_limit: int = LIMITS.refusal
     """Bytes beyond which it is refused: a request with 413, an attempt with an error."""
+
+    headers: int = 100
+    """Headers of a request beyond which it is refused with 431."""
+
+    requests: int = 10_000
+    """Requests that an ingress has open at once, long polls among them; one more is answered with 429 and
+    Retry-After (Restate's concurrent-api-requests-limit)."""
+
+    requests_away: int = 1000
+    """The same while PostgreSQL is away: one more is answered with 503 and Retry-After."""
+
+    request_bytes: int = 512 * MEBIBYTE
+    """Bytes of the bodies of all open requests of an ingress, beyond which it answers with 429."""
+
+    journal_entries: int = 50_000
+    """Entries of a journal; an invocation that would write one more is paused."""
+
+    journal_bytes: int = 256 * MEBIBYTE
+    """Bytes of the payloads in a journal and of what was delivered; likewise."""
+
+    children: int = 10_000
+    """Calls of one invocation without a result; one that would make one more is paused."""
 
     retry: InvocationRetryPolicy = field(
         default_factory=lambda: InvocationRetryPolicy(

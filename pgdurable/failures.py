@@ -17,8 +17,11 @@ _decoder = msgspec.json.Decoder(Failure)
 
 
 def read_failure(value: bytes) -> Failure:
-    """The failure of these bytes."""
-    return _decoder.decode(value)
+    """The failure of these bytes; also where they are none, since somebody waits to hear of it."""
+    try:
+        return _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Failure(500, value.decode(errors="replace"))
 
 
 def write_failure(failure: Failure) -> bytes:

@@ -30,6 +30,7 @@ from pgdurable.engine.timers import Timers
 from pgdurable.engine.turn import Turn
 from pgdurable.engine.worker import Worker
 from pgdurable.ingress import IngressServer, create_app
+from pgdurable.ingress.load import Bounds
 from pgdurable.store import verbs
 from pgdurable.store.access import Access
 from pgdurable.store.channels import COMMON
@@ -240,7 +241,7 @@ class Node:
         self.gateway.codec = self._codec
         if self._ingress_address is not None:
             address = self._ingress_address
-            app = create_app(self.gateway, body_limit=settings.payload_limit)
+            app = create_app(self.gateway, bounds=_bounds(settings))
             self._server = IngressServer(app, address.host, address.port, listener=address.listener)
 
     def _make_worker(self) -> Worker:
@@ -321,6 +322,16 @@ class Node:
         except Exception:
             log.exception("%s has ended, which it must not", loop.__qualname__)
             self._failed.set()
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        body=settings.payload_limit,
+        headers=settings.headers,
+        requests=settings.requests,
+        requests_away=settings.requests_away,
+        held=settings.request_bytes,
+    )
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

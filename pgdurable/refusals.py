@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-KEY_LIMIT: Final = 1024
-"""Bytes of a key: it is part of primary keys, and PostgreSQL indexes no more than 2.7 KB together."""
+from pgdurable_sdk.checks import NAME_LIMIT
+
+KEY_LIMIT: Final = NAME_LIMIT
 
 
 class Refusal(NamedTuple):
@@ -74,12 +75,16 @@ def bad_text(part: str, reason: str) -> Refusal:
 
 def of_text(text: str, part: str) -> Refusal | None:
     """Refuse what PostgreSQL cannot store, wherever it came from."""
-    return bad_text(part, "it contains a NUL character") if "\0" in text else None
+    if "\0" in text:
+        return bad_text(part, "it contains a NUL character")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        return bad_text(part, "it contains half a surrogate pair, which is no character")
+    return None
 
 
 def of_key(key: str, part: str = "key") -> Refusal | None:
     """Refuse a key that cannot be stored."""
-    if len(key.encode()) > KEY_LIMIT:
+    if len(key.encode(errors="surrogatepass")) > KEY_LIMIT:
         return bad_text(part, f"it is longer than {KEY_LIMIT} bytes")
     return of_text(key, part)
 

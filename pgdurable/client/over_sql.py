@@ -174,6 +174,9 @@ class OverSql:
             raise refused(refusals.key_given(target.service))
         if target.runs_workflow and invocation.idempotency_key is not None:
             raise refused(refusals.idempotency_key_on_workflow())
+        for part, text in (("key", invocation.key), ("idempotency key", invocation.idempotency_key)):
+            if text is not None and (refusal := refusals.of_key(text, part)) is not None:
+                raise refused(refusal)
         if target.manifest.encoded and invocation.input and not self._encodes:
             raise refused(refusals.not_encoded(target.service))
         headers = invocation.headers

@@ -28,7 +28,7 @@ from pgdurable.store.rows import EndingRow
 from pgdurable_sdk.exceptions import AttemptLost
 from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.limits import Limits
-from pgdurable_sdk.port import Completed, Failed
+from pgdurable_sdk.port import Completed, Failed, Start
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Residents:
     ) -> None:
         self._around = around
         self._settings = around.settings
-        self._limits = Limits(around.settings.payload_warning, around.settings.payload_limit)
+        self._limits = _limits(around.settings)
         self._state_lane = state_lane
         self._room_made = room_made
         self._next_number = next_number
@@ -183,7 +183,11 @@ class Residents:
         attempt.born_in(self.committer.open)
 
     def _start(self, row: StartRow, number: int, input: SubmissionRow | None) -> None:
-        attempt = self._attempt(row, number, input)
+        try:
+            attempt = self._attempt(row, number, input)
+        except Exception as error:  # noqa: BLE001 (whatever is stored there, only this one suffers)
+            self._pause_unreadable(row, number, error)
+            return
         older = self._attempts.get(row.id)
         if older is not None:
             self._drop(older)  # paused and resumed so soon that nobody has told it yet
@@ -195,6 +199,15 @@ class Residents:
         if attempt.row.handler_type == HandlerType.EXCLUSIVE:
             self._followers.leased(attempt)
             self._lines.taken(attempt)
+
+    def _pause_unreadable(self, row: StartRow, number: int, error: Exception) -> None:
+        """What is stored of it makes no sense. That is its own trouble, and nobody else's."""
+        log.exception("an invocation cannot be read")
+        bare = Start(id=row.id, input=b"", key=row.key)
+        attempt = Attempt(self, row, number, absent(row.service, row.handler), bare)
+        self._attempts[attempt.id] = attempt
+        message = f"what is stored of it cannot be read: {type(error).__name__}: {error}"
+        self._end_attempt(attempt, Failed(code=500, message=message, pause=True), len(row.entries or (None,)))
 
     def _follow(self, before: Attempt) -> None:
         """It has completed: begin the next of its key, if that is here, ahead of its turn."""
@@ -459,6 +472,16 @@ class Residents:
         self._quiet.clear()
         if self._attempts:
             await self._quiet.wait()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        settings.payload_warning,
+        settings.payload_limit,
+        settings.journal_entries,
+        settings.journal_bytes,
+        settings.children,
+    )
 
 
 def _cut_off(attempt: Attempt) -> None:

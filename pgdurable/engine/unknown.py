@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
+from pgdurable.refusals import KEY_LIMIT
 from pgdurable_sdk.exceptions import UnknownTarget, UsageError
 from pgdurable_sdk.handler import ServiceType
 
@@ -64,6 +65,10 @@ def check_key(target: Kind, key: str | None) -> None:
     kind = _KINDS[target.service_type]
     if target.service_type is ServiceType.SERVICE and key is not None:
         raise UsageError(f"{target.service} is a service and has no key, but is called with key={key!r}")
+    if key is not None and len(key.encode(errors="replace")) > KEY_LIMIT:
+        raise UsageError(
+            f"the key {key[:40]!r}... of a call to {target.service} is longer than {KEY_LIMIT} bytes"
+        )
     if target.service_type is not ServiceType.SERVICE and key is None:
         raise UsageError(f"{target.service} is a {kind}, so calling it takes a key: pass key=...")
 

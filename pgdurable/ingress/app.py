@@ -9,8 +9,8 @@ from litestar.config.cors import CORSConfig
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 
-from pgdurable.ingress.body import DEFAULT_LIMIT
 from pgdurable.ingress.calls import Calls
+from pgdurable.ingress.load import Bounds, Load
 from pgdurable.ingress.paths import raw_path
 from pgdurable.ingress.port import EngineError
 from pgdurable.ingress.replies import EXPOSED, error_reply
@@ -41,14 +41,14 @@ class Ingress:
             await self._litestar(scope, receive, send)
 
 
-def create_app(engine: Engine, *, body_limit: int = DEFAULT_LIMIT, patience: float = 1.0) -> Ingress:
-    """The ingress of ``engine``.
+def create_app(engine: Engine, *, bounds: Bounds | None = None, patience: float = 1.0) -> Ingress:
+    """The ingress of ``engine``, which takes on no more than ``bounds``.
 
     ``patience`` is for how long a request waits before the ingress looks whether its client is still there.
     """
-    waits = Waits(patience)
+    waits, load = Waits(patience), Load(engine, bounds or Bounds())
     litestar = Litestar(
-        Routes(engine, waits, body_limit).handlers(),
+        Routes(engine, waits, load).handlers(),
         cors_config=CORSConfig(expose_headers=list(EXPOSED)),
         exception_handlers={
             Exception: _refuse,
@@ -61,7 +61,7 @@ def create_app(engine: Engine, *, body_limit: int = DEFAULT_LIMIT, patience: flo
         request_max_body_size=None,  # read_body limits it
         debug=False,
     )
-    return Ingress(Calls(engine, waits, body_limit), litestar, waits)
+    return Ingress(Calls(engine, waits, load), litestar, waits)
 
 
 def _is_call(scope: HTTPScope) -> bool:

@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 
 from pgdurable.ingress import errors
 from pgdurable.ingress.waits import ClientGone
-from pgdurable_sdk.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from litestar.types import HTTPScope, Receive, Scope
 
-DEFAULT_LIMIT = LIMITS.refusal
+    from pgdurable.ingress.load import Place
 
 
-async def read_body(scope: Scope | HTTPScope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises a 413 as soon as it is known to be larger than ``limit``."""
+async def read_body(scope: Scope | HTTPScope, receive: Receive, limit: int, place: Place) -> bytes:
+    """The whole body. Raises a 413 as soon as it is known to be larger than ``limit``, a 429 if there is no
+    room for it.
+    """
     length = _announced_length(scope)
     if length is not None and length > limit:
         raise errors.body_too_large(limit)
+    if length:
+        place.hold(length)
     chunks: list[bytes] = []
     size = 0
     while length is None or size < length:
@@ -37,6 +40,8 @@ async def read_body(scope: Scope | HTTPScope, receive: Receive, limit: int) -> b
         size += len(chunk)
         if size > limit:
             raise errors.body_too_large(limit)
+        if length is None:
+            place.hold(len(chunk))
         if not message["more_body"]:
             break
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from litestar.types import HTTPScope, Receive, Send
 
+    from pgdurable.ingress.load import Load, Place
     from pgdurable.ingress.paths import Target
     from pgdurable.ingress.port import Engine
     from pgdurable.ingress.replies import Reply
@@ -41,10 +42,10 @@ class Calls:
     ``/send``, and the same under ``/restate/call`` and ``/restate/send``.
     """
 
-    def __init__(self, engine: Engine, waits: Waits, body_limit: int) -> None:
+    def __init__(self, engine: Engine, waits: Waits, load: Load) -> None:
         self._engine = engine
         self._waits = waits
-        self._body_limit = body_limit
+        self._load = load
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
@@ -57,14 +58,22 @@ class Calls:
         await reply.deliver(send)
 
     async def _answer(self, scope: HTTPScope, receive: Receive) -> Reply:
+        place = self._load.enter()
+        try:
+            return await self._invoke(scope, receive, place)
+        finally:
+            place.leave()
+
+    async def _invoke(self, scope: HTTPScope, receive: Receive, place: Place) -> Reply:
         path = raw_path(scope)
         target = find_target(self._engine, segments(path))
         if not target.info.public:
             raise errors.private_service()
         if scope["method"] not in _METHODS:
             raise errors.method_not_allowed(", ".join(_METHODS))
-        request = _make_request(target, scope, path)
-        request.body = await read_body(scope, receive, self._body_limit)
+        bounds = self._load.bounds
+        request = _make_request(target, scope, path, bounds.headers)
+        request.body = await read_body(scope, receive, bounds.body, place)
         if not request.encoded:
             check_input(target.info, request.headers, request.body)
         if target.send:
@@ -73,7 +82,7 @@ class Calls:
         return result_reply(called.result, called.text, target.info.output_content_type, called.expires)
 
 
-def _make_request(target: Target, scope: HTTPScope, path: bytes) -> Request:
+def _make_request(target: Target, scope: HTTPScope, path: bytes, headers: int) -> Request:
     """The request, but for its body."""
     query = scope["query_string"]
     request = Request(
@@ -86,6 +95,8 @@ def _make_request(target: Target, scope: HTTPScope, path: bytes) -> Request:
         traceparent=None,
     )
     _take_headers(request, scope["headers"])
+    if len(request.headers) > headers:
+        raise errors.too_many_headers(headers)
     if request.idempotency_key is not None and target.info.handler_type == "workflow":
         raise errors.refused(refusals.idempotency_key_on_workflow())
     return request
@@ -104,6 +115,8 @@ def _take_headers(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> N
             request.idempotency_key = _text(name, value)
             if not value:
                 raise errors.bad_header("idempotency-key", "it is empty")
+            if (refusal := refusals.of_key(request.idempotency_key, "header idempotency-key")) is not None:
+                raise errors.refused(refusal)
         elif name == _ENCODED:
             request.encoded = is_encoded(value.decode("latin-1"))
 

@@ -103,6 +103,29 @@ def body_too_large(limit: int) -> IngressError:
     return IngressError(413, f"the request body is larger than the limit of {shown}")
 
 
+def overloaded(reason: str) -> IngressError:
+    return IngressError(
+        429, f"too many requests: {reason}. Nothing was accepted, ask again later", [(b"retry-after", b"1")]
+    )
+
+
+def away() -> IngressError:
+    return IngressError(
+        503,
+        "the database cannot be reached at the moment, and enough requests wait for it. Nothing was "
+        "accepted, ask again later",
+        [(b"retry-after", b"1")],
+    )
+
+
+def path_too_long(limit: int) -> IngressError:
+    return IngressError(414, f"the path is longer than {limit} bytes")
+
+
+def too_many_headers(limit: int) -> IngressError:
+    return IngressError(431, f"the request has more than {limit} headers")
+
+
 def unavailable(error: EngineUnavailable) -> IngressError:
     seconds = max(1, math.ceil(error.retry_after))
     return IngressError(503, error.message, [(b"retry-after", str(seconds).encode())])

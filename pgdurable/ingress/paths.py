@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from pgdurable.ingress.port import Engine, HandlerInfo
 
+PATH_LIMIT = 8192
+"""Bytes. A key has 1,024, each of which may be written as three."""
+
 _EXPECTED = ("/:service-name/:handler", "/:object-name/:object-key/:handler")
 
 
@@ -32,6 +35,8 @@ def raw_path(scope: Scope | HTTPScope) -> bytes:
 
 def segments(path: bytes) -> list[str]:
     """What stands between the slashes, still percent-encoded; slashes at the end do not count."""
+    if len(path) > PATH_LIMIT:
+        raise errors.path_too_long(PATH_LIMIT)
     try:
         return path.decode().rstrip("/").split("/")[1:]
     except UnicodeDecodeError as error:

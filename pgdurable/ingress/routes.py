@@ -23,6 +23,7 @@ from pgdurable.ingress.replies import ENCODED, Reply, json_reply, result_reply
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
+    from pgdurable.ingress.load import Load
     from pgdurable.ingress.port import Engine, Result
     from pgdurable.ingress.targets import Named
     from pgdurable.ingress.waits import Waits
@@ -33,10 +34,10 @@ HttpRequest = Request[Any, Any, Any]
 class Routes:
     """The handlers, for one engine."""
 
-    def __init__(self, engine: Engine, waits: Waits, body_limit: int) -> None:
+    def __init__(self, engine: Engine, waits: Waits, load: Load) -> None:
         self._engine = engine
         self._waits = waits
-        self._body_limit = body_limit
+        self._load = load
 
     def handlers(self) -> list[ControllerRouterHandler]:
         """What Litestar is to serve."""
@@ -88,16 +89,24 @@ class Routes:
 
     async def target(self, request: HttpRequest) -> Named:
         """The invocation that the body names."""
-        body = await read_body(request.scope, request.receive, self._body_limit)
-        return targets.by_body(self._engine, body)
+        place = self._load.enter()
+        try:
+            body = await read_body(request.scope, request.receive, self._load.bounds.body, place)
+            return targets.by_body(self._engine, body)
+        finally:
+            place.leave()
 
     async def ask(self, request: HttpRequest, target: Named, verb: str) -> Reply:
         """Attach to an invocation, or look at its output."""
         answer: Result | Pending | Unsupported | None
         encoded = is_encoded(request.headers.get(ENCODED))
         if verb == "attach":
-            result = self._engine.attach(target.id, encoded=encoded)
-            answer = await self._waits.until_done(result, request.receive)
+            place = self._load.enter()
+            try:
+                result = self._engine.attach(target.id, encoded=encoded)
+                answer = await self._waits.until_done(result, request.receive)
+            finally:
+                place.leave()
         elif verb == "output":
             answer = await self._engine.output(target.id, encoded=encoded)
         else:
@@ -120,12 +129,20 @@ class Routes:
 
         ``?code=`` of a rejection is ours; Restate's is always 500.
         """
-        body = await read_body(request.scope, request.receive, self._body_limit)
-        if verb == "resolve":
-            result: Result = Success(body)
-        else:
-            result = Failure(_code(request), body.decode(errors="replace"))
-        encoded = is_encoded(request.headers.get(ENCODED))
+        place = self._load.enter()
+        try:
+            body = await read_body(request.scope, request.receive, self._load.bounds.body, place)
+            if verb == "resolve":
+                result: Result = Success(body)
+            else:
+                result = Failure(_code(request), body.decode(errors="replace"))
+            return await self._completed(
+                awakeable_id, result, encoded=is_encoded(request.headers.get(ENCODED))
+            )
+        finally:
+            place.leave()
+
+    async def _completed(self, awakeable_id: str, result: Result, *, encoded: bool) -> Reply:
         try:
             known = await self._engine.complete_awakeable(awakeable_id, result, encoded=encoded)
         except ValueError as error:

@@ -70,7 +70,7 @@ def by_body(engine: Engine, body: bytes) -> Named:
     """The JSON body of ``/restate/attach``, ``/restate/output`` and ``/restate/lookup``."""
     try:
         target = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.bad_target(error) from None
     if target.scope is not None:
         raise errors.scope_unsupported()

@@ -52,6 +52,16 @@ def check_order(shorter: str, short: timedelta | None, longer: str, long: timede
         )
 
 
+NAME_LIMIT = 1024
+"""Bytes of a key, or of a name under it: they are in one index, which has room for 2.7 KB in all."""
+
+
+def need_name(what: str, name: str) -> None:
+    """Raise UsageError for a name of state or of a promise that is too long to be found by."""
+    if len(name) > NAME_LIMIT // 4 and len(name.encode(errors="replace")) > NAME_LIMIT:
+        raise UsageError(f"{what}: the name {name[:40]!r}... is longer than {NAME_LIMIT} bytes")
+
+
 def need_duration(what: str, value: object) -> None:
     """Raise UsageError where a handler says how long, and not with a timedelta."""
     if not isinstance(value, timedelta):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.structs import replace
 
 from pgdurable_sdk import hints, ids, reads
-from pgdurable_sdk.checks import need_duration
+from pgdurable_sdk.checks import need_duration, need_name
 from pgdurable_sdk.context import DurablePromise, Request, WorkflowContext
 from pgdurable_sdk.exceptions import SerdeError, TerminalError, UsageError
 from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle, SleepFuture
@@ -256,6 +256,7 @@ class DurableContext(WorkflowContext):
 
     def set(self, name: str, value: Any, serde: Serde[Any] = DEFAULT, entry_name: str | None = None) -> None:
         self._need_write("set()")
+        need_name("set()", name)
         data = self._attempt.serialize(serde, value)
         self._issue(commands.set_state(name, data, entry_name=entry_name))
         self._attempt.state.set(name, data)
@@ -272,6 +273,7 @@ class DurableContext(WorkflowContext):
 
     def promise(self, name: str, serde: Serde[Any] = DEFAULT, type_hint: Any = None) -> DurablePromise[Any]:
         self._need_key("promise()")
+        need_name("promise()", name)
         return _Promise(self, name, resolve(serde, type_hint))
 
     # Inside.
@@ -296,6 +298,7 @@ class DurableContext(WorkflowContext):
 
     def _call_request(self, request: CallRequest, decode: Callable[[bytes], T]) -> CallFuture[T]:
         target_id = self._target_id(request)
+        self._attempt.check_child()
         index = self._attempt.append(commands.call(self._encoded(request), target_id))
         handle = self._attempt.machine.handle(index)
         return CallFuture(self._attempt, handle, decode, self._started(target_id))

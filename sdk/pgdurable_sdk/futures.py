@@ -289,7 +289,10 @@ async def as_completed(*futures: DurableFuture[Any]) -> AsyncIterator[DurableFut
 
 def terminal_error(value: bytes | None) -> TerminalError:
     """The error that a failed result stands for."""
-    failure = msgspec.json.decode(value or b"{}", type=_Failure)
+    try:
+        failure = msgspec.json.decode(value or b"{}", type=_Failure)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        failure = _Failure(message=(value or b"").decode(errors="replace"))  # and still a failure
     return TerminalError(failure.message, failure.code, failure.metadata)
 
 

@@ -1,4 +1,6 @@
-"""How large a payload may be. Each is in memory as a whole, in the handler, the engine and the database."""
+"""How large a payload may be, and a journal. Each is in memory as a whole, in the handler, the engine and the
+database.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,11 @@ MEBIBYTE: Final = 1024 * 1024
 
 log = logging.getLogger("pgdurable")
 
+_SMALLER: Final = (
+    "continue in another invocation (send yourself what is left to do), or raise journal_entries and "
+    "journal_bytes in the engine's settings"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -19,6 +26,25 @@ class Limits:
 
     warning: int = 10 * MEBIBYTE
     refusal: int = 32 * MEBIBYTE
+    entries: int = 50_000
+    """Of a journal."""
+    stored: int = 256 * MEBIBYTE
+    """Bytes of all payloads of a journal, and of the notifications that came."""
+    children: int = 10_000
+    """Calls that have no result yet."""
+
+    def full(self, entries: int, stored: int, children: int) -> str | None:
+        """What to say of an invocation that wants to journal one more entry, and must not."""
+        if entries >= self.entries:
+            return f"the journal has {entries} entries, and {self.entries} is the limit: {_SMALLER}"
+        if stored > self.stored:
+            return f"the journal would be larger than {_shown(self.stored)}, which is the limit: {_SMALLER}"
+        if children > self.children:
+            return (
+                f"it waits for {self.children} calls, which is the limit: await some before you make more, "
+                "or raise children in the engine's settings"
+            )
+        return None
 
     def weigh(self, size: int, what: str, target: str) -> str | None:
         """What to say of a payload that is refused. One that is only large is said in the log, once for each

@@ -44,12 +44,12 @@ from pgdurable_sdk.steps import IN_STEP, Steps
 from pgdurable_sdk.stubborn import NEVER, PATIENCE, Held
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from datetime import timedelta
 
     from pgdurable_sdk.codec import JournalValueCodec
     from pgdurable_sdk.handler import Handler
-    from pgdurable_sdk.journal.entries import Entry, Notification
+    from pgdurable_sdk.journal.entries import Entry, Notification, Recorded
     from pgdurable_sdk.serde import Serde
 
 __all__ = [
@@ -114,6 +114,10 @@ class Execution:
         """Tasks that somebody has put in an order, and that have their turn."""
         self.limits = limits
         self._large = limits.warning
+        self._most, self._roomy = limits.entries, limits.stored
+        self._stored = len(start.input)
+        if len(start.entries) > 1 or start.notifications:
+            self._stored = _size(start.entries) + _size(start.notifications)
         self._begun = time.monotonic()
         self.error: BaseException | None = None
         """What the handler raised, unless it was suspended: for whoever shows it."""
@@ -158,6 +162,8 @@ class Execution:
         """The next notification, in the order of ``seq``."""
         if not self.machine.hear(notification):
             return
+        if notification.value is not None:
+            self._stored += len(notification.value)
         if notification.index in self.steps.proposed and notification.type == _RUN:
             self.steps.proposed.discard(notification.index)
         self._wake()
@@ -263,10 +269,25 @@ class Execution:
             self.weigh(value, "the value of", entry.type.title, entry.name or entry.target)
         try:
             if not machine.replaying:
+                if value is not None:
+                    self._stored += len(value)
+                if machine.size >= self._most or self._stored > self._roomy:
+                    self._check_room(0)
                 self.port.append(machine.size, machine.seen, entry)
             return machine.issue(entry)
         except SdkInternalException as error:
             raise self._stop(error) from None
+
+    def check_child(self) -> None:
+        """Before a call: stop the attempt if it waits for too many."""
+        if len(self.machine.children) >= self.limits.children and not self.machine.replaying:
+            self._check_room(len(self.machine.children) + 1)
+
+    def _check_room(self, children: int) -> None:
+        refusal = self.limits.full(self.machine.size, self._stored, children)
+        if refusal is not None:
+            # Trying again changes nothing: somebody has to do something about it.
+            raise self.fail(Failed(code=413, message=refusal, related_index=self.machine.size, pause=True))
 
     def weigh(self, value: bytes, *what: str | None) -> None:
         """Say of a large payload that it is, and stop the attempt if it is too large."""
@@ -519,6 +540,10 @@ def _awaited(node: Node) -> list[int] | None:
     return (
         None if any(handle.name is not None for handle in handles) else [handle.index for handle in handles]
     )
+
+
+def _size(stored: Iterable[Recorded] | Iterable[Notification]) -> int:
+    return sum(len(one.value) for one in stored if one.value is not None)
 
 
 def _nothing(_: bytes) -> None:

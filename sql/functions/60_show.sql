@@ -16,7 +16,7 @@ language plpgsql stable strict
 as $$
 begin
     return replace(convert_from(p_bytes, 'UTF8'), '\u0000', '\ufffd')::json;
-exception when data_exception then
+exception when data_exception or program_limit_exceeded then  -- the latter: nested too deeply
     return null;
 end $$;
 

@@ -14,6 +14,7 @@ import pytest
 import uvloop
 
 from pgdurable.ingress import IngressServer, create_app
+from pgdurable.ingress.load import Bounds
 from pgdurable.ingress.port import Success
 from tests.unit.ingress.engine import ID, TEXT, FakeEngine
 
@@ -30,7 +31,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def app(engine: FakeEngine) -> Ingress:
-    return create_app(engine, body_limit=100_000, patience=0)
+    return create_app(engine, bounds=Bounds(body=100_000), patience=0)
 
 
 @asynccontextmanager

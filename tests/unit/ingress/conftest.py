@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from pgdurable.ingress import create_app
+from pgdurable.ingress.load import Bounds
 from tests.unit.ingress.engine import FakeEngine
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def served() -> tuple[FakeEngine, Any]:
     """One application for all tests, as one takes Litestar 20 ms; its engine forgets between them."""
     engine = FakeEngine()
-    return engine, create_app(engine, body_limit=1000)
+    return engine, create_app(engine, bounds=Bounds(body=1000))
 
 
 @pytest.fixture
