@@ -123,12 +123,9 @@ async def test_a_thread_is_released_when_the_process_ends() -> None:
     world.task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await world.task
-    for _ in range(12_000):
-        mine = [thread.name for thread in threading.enumerate() if thread not in others]
-        if not any(name.startswith("pgdurable inv_") for name in mine):
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("the thread still waits")
+    for thread in set(threading.enumerate()) - others:
+        await asyncio.to_thread(thread.join, 60)
+        assert not thread.is_alive(), "the thread still waits"
 
 
 @service.handler()
