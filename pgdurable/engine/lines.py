@@ -72,6 +72,10 @@ class Lines:
         self._advance(line)
         return birth
 
+    def has(self, row: SubmissionRow) -> bool:
+        """Whether there is a line for its key."""
+        return (row.service, row.key or "") in self._lines
+
     def looked_up(self, key: Key, state: State | None) -> None:
         """The state of ``key``; None if it is not free, or nothing to suppose."""
         line = self._lines.get(key)

@@ -166,6 +166,10 @@ class Residents:
         self._bear(birth, {}, None)
         return birth
 
+    def in_line(self, row: SubmissionRow) -> bool:
+        """Whether others of its key are being born here, whom it would follow."""
+        return row.key is not None and self._lines.has(row)
+
     def _bear(self, birth: Birth, state: Mapping[str, bytes | None], before: Attempt | None) -> Attempt:
         row, number = birth.row, self._next_number()
         attempt = self._attempt(first_start(row, number), number, row, (state, True))

@@ -212,7 +212,11 @@ class Worker:
         residents = self.residents
         if residents is None or self._draining or (row.service, row.handler) not in self._around.handlers:
             return None
-        if not self.serves(row.service) or not residents.room(self._settings.hand_over):
+        if not self.serves(row.service):
+            return None
+        # Behind others of its key it goes however little room there is: on the ordinary way it would overtake
+        # them, and what they suppose of the key would be wrong.
+        if not residents.room(self._settings.hand_over) and not residents.in_line(row):
             return None
         return residents.begin(row)
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from pgdurable import ObjectContext, VirtualObject
+from pgdurable.config import Settings
 from pgdurable.engine.attempt import Attempt
 from pgdurable.node import Node
 from pgdurable_sdk.runtime import Execution
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.pg
 class Here:
     """A worker in this process, with handlers whose every beginning is noted, and its own client."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, settings: Settings | None = None) -> None:
         self.begun: list[str] = []
         self.stepped: list[str] = []
         self.gate = asyncio.Event()
@@ -63,7 +64,7 @@ class Here:
             return names
 
         self.client = Client(dsn)
-        self.client.node = Node(dsn, services=[notes])
+        self.client.node = Node(dsn, services=[notes], settings=settings or Settings())
 
     def _step(self, text: str) -> str:
         self.stepped.append(text)
@@ -256,3 +257,21 @@ async def test_nothing_of_an_attempt_is_left_to_the_collector(here: Here) -> Non
         assert [each for each in gc.get_objects() if isinstance(each, (Attempt, Execution))] == []
     finally:
         gc.enable()
+
+
+async def test_however_little_room_there_is_they_go_behind_others_of_their_key(engine: Engine) -> None:
+    """On the ordinary way the second would take the key before the first is committed, whose birth was in vain."""
+    here = Here(engine.dsn, Settings(hand_over=1))
+    await here.client.start()
+    texts = [str(number) for number in range(20)]
+    try:
+        await here.add("are you there?", "another key")
+        here.begun.clear()
+        with nothing_is_accepted(engine.dsn):
+            answers = [asyncio.create_task(here.add(text)) for text in texts]
+            await until(lambda: here.begun == texts, 60, lambda: f"all of them begin, but: {here.begun}")
+        assert await asyncio.gather(*answers) == [texts[: number + 1] for number in range(20)]
+        assert here.begun == texts, "none was begun in vain"
+    finally:
+        await here.client.stop()
+    engine.database.sound()
