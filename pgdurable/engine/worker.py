@@ -209,11 +209,11 @@ class Worker:
             return None
         if row.key is not None and row.handler_type != HandlerType.EXCLUSIVE:
             return None
-        residents = self.residents
-        if residents is None or self._draining or (row.service, row.handler) not in self._around.handlers:
+        residents, handler = self.residents, self._around.handlers.get((row.service, row.handler))
+        if residents is None or self._draining or handler is None or not self.serves(row.service):
             return None
-        if not self.serves(row.service):
-            return None
+        if row.key is not None and handler.options.preloaded is not None:
+            return None  # it does not want all of its state, which is what the worker remembers of a key
         # Behind others of its key it goes however little room there is: on the ordinary way it would overtake
         # them, and what they suppose of the key would be wrong.
         if not residents.room(self._settings.hand_over) and not residents.in_line(row):

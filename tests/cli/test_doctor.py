@@ -403,7 +403,8 @@ def test_a_schema_that_is_older(patient: Patient, story: Story) -> None:
     assert result.exit_code == 1
     diagnosis = json.loads(result.stdout)
     (said,) = diagnosis["findings"]
-    assert "0002_crashes.sql not applied" in said["what"]
+    assert "migrations/0002_crashes.sql" in said["what"]
+    assert said["what"].endswith(" not applied")
     assert said["fix"] == "pgdurable migrate"
     assert "the others" in diagnosis["skipped"]
 

@@ -192,6 +192,8 @@ def test_operations_has_every_setting() -> None:
                 raise AssertionError(f"{name}: {other!r} is of a kind that this test does not know")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_reference_of_the_python_api_is_what_the_code_says() -> None:
     for path, text in reference.render_all().items():
         assert path.read_text() == text, f"{name(path)} is out of date: make reference"

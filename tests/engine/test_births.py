@@ -19,6 +19,7 @@ from pgdurable.store.rows import EndingRow, StartRow, SubmissionRow
 from pgdurable_sdk.journal.machine import Machine
 from pgdurable_sdk.runtime import Execution
 from tests.engine.clients import Client
+from tests.engine.living import Living
 from tests.engine.watching import until
 
 if TYPE_CHECKING:
@@ -138,23 +139,23 @@ async def test_what_was_not_accepted_when_its_process_died_never_was(engine: Eng
 
 
 async def test_nothing_of_an_attempt_is_left_to_the_collector(here: Here) -> None:
-    gc.collect()
+    living = Living(Attempt, Execution)
     gc.disable()
     try:
         for handler in ("echo", "step"):
             assert await here.client.call("Here", handler, "hello") == "hello"
-        assert [each for each in gc.get_objects() if isinstance(each, (Attempt, Execution))] == []
+        assert living.since() == []
     finally:
         gc.enable()
 
 
 async def test_a_suspended_invocation_leaves_nothing_in_memory(engine: Engine, here: Here) -> None:
+    living = Living(Attempt, Execution, Machine, StartRow, EndingRow, SubmissionRow)
     ids = [await here.client.send("Here", "doze", 3600.0) for _ in range(20)]
     for id in ids:
         await engine.database.reaches(id, "suspended")
     await here.client.call("Here", "echo", "hello")  # when it is answered, the others are over and done with
     gc.collect()
-    kept = (Attempt, Execution, Machine, StartRow, EndingRow)
-    assert [each for each in gc.get_objects() if isinstance(each, kept)] == []
-    rows = [each for each in gc.get_objects() if isinstance(each, SubmissionRow)]
-    assert [row for row in rows if row.handler == "doze"] == []
+    kept = living.since()
+    assert [each for each in kept if not isinstance(each, SubmissionRow)] == []
+    assert [each for each in kept if isinstance(each, SubmissionRow) and each.handler == "doze"] == []

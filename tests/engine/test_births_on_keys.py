@@ -17,6 +17,7 @@ from pgdurable.engine.attempt import Attempt
 from pgdurable.node import Node
 from pgdurable_sdk.runtime import Execution
 from tests.engine.clients import Client
+from tests.engine.living import Living
 from tests.engine.watching import until
 
 if TYPE_CHECKING:
@@ -249,18 +250,18 @@ async def test_what_was_not_accepted_when_its_process_died_has_changed_nothing(e
 
 
 async def test_nothing_of_an_attempt_is_left_to_the_collector(here: Here) -> None:
-    gc.collect()
+    living = Living(Attempt, Execution)
     gc.disable()
     try:
         assert [*await asyncio.gather(here.add("1"), here.add("2"))] == [["1"], ["1", "2"]]
         await here.client.call("Notes", "step", "3", key="k")
-        assert [each for each in gc.get_objects() if isinstance(each, (Attempt, Execution))] == []
+        assert living.since() == []
     finally:
         gc.enable()
 
 
 async def test_however_little_room_there_is_they_go_behind_others_of_their_key(engine: Engine) -> None:
-    """On the ordinary way the second would take the key before the first is committed, whose birth was in vain."""
+    """The ordinary way, the second would take the key before the first is committed: born in vain."""
     here = Here(engine.dsn, Settings(hand_over=1))
     await here.client.start()
     texts = [str(number) for number in range(20)]

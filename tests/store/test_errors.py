@@ -41,9 +41,10 @@ TABLE = {
     "57P02": OutcomeUnknown,
     "08006": OutcomeUnknown,
     "22021": Refused,
-    "42P01": Refused,
+    "42883": TryAgain,
+    "42P01": TryAgain,
     "23505": Refused,
-    "XX000": Refused,
+    "XX000": TryAgain,
 }
 
 
