@@ -121,5 +121,5 @@ async def test_several_processes_behind_one_port_serve_on(engine: Engine) -> Non
                 async with asyncio.timeout(60):
                     assert await client.call("Deadly", "works", 0) == "done"
                     answered += 1
-        assert answered > 5
+        assert answered, "how many depends on how long the others take to come back"
     assert [type_ for type_, _ in engine.database.failed_attempts()] == ["Paused"]
