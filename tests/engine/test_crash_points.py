@@ -13,6 +13,7 @@ from verify.crashes import crash
 SOME = 6
 
 
+@pytest.mark.one_version
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_processes_crash_at_failpoints() -> None:

@@ -35,6 +35,7 @@ async def kept(engine: Engine, number: int = 1) -> AsyncGenerator[list[Process]]
             keeper.cancel()
 
 
+@pytest.mark.one_version
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("handler", "how"),
@@ -58,6 +59,7 @@ async def test_it_is_paused_and_its_neighbours_are_done(engine: Engine, handler:
     assert [type_ for type_, _ in engine.database.failed_attempts()] == ["Paused"], "nobody else has failed"
 
 
+@pytest.mark.one_version
 @pytest.mark.slow
 async def test_a_follower_is_blamed_and_not_who_held_the_key_before(engine: Engine) -> None:
     """It is begun ahead of its turn, where no table says that it runs."""
@@ -77,6 +79,7 @@ async def test_a_follower_is_blamed_and_not_who_held_the_key_before(engine: Engi
     assert [type_ for type_, _ in engine.database.failed_attempts()] == ["Paused"]
 
 
+@pytest.mark.one_version
 @pytest.mark.slow
 async def test_what_dies_before_it_was_accepted_was_never_there(engine: Engine) -> None:
     """A request that is begun while it is being accepted: its client is cut off, and nobody tries again."""
@@ -109,6 +112,7 @@ async def test_memory_that_cannot_be_had_fails_one_attempt_and_no_process(engine
     assert worker.exit_code is None
 
 
+@pytest.mark.one_version
 @pytest.mark.slow
 async def test_several_processes_behind_one_port_serve_on(engine: Engine) -> None:
     """Who asks for something else in the meantime is answered, now or at the next try."""

@@ -152,6 +152,7 @@ def check(port: int, made: Made) -> None:
         assert said["source"] in ("ingress", "invocation"), made
 
 
+@pytest.mark.one_version
 @pytest.mark.slow
 async def test_whatever_is_sent_is_answered(engine: Engine) -> None:
     process = await engine.begin("takes.py", ingress=True).ready()

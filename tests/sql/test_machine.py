@@ -348,6 +348,7 @@ def test_the_verbs_do_what_the_model_says(sql_connection: psycopg.Connection) ->
     search(partial(Machine, sql_connection), examples, [Phase.generate, Phase.shrink])
 
 
+@pytest.mark.one_version
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", ["sql_nobody_is_promoted", "sql_fence_lets_zombies_pass"])
 def test_the_model_is_not_content_with_everything(sql_connection: psycopg.Connection, mutant: str) -> None:
