@@ -74,6 +74,8 @@ class Worker:
                 await self._live()
             except* StoreError as group:
                 self._say(f"starting over: {group.exceptions[0]}")
+            if cancelled():
+                raise asyncio.CancelledError
             await asyncio.sleep(REJOIN_PAUSE)
 
     def _say(self, message: str) -> None:
@@ -237,6 +239,14 @@ class Worker:
                 "%d invocations are given back; they go on elsewhere, or when a worker is back",
                 len(residents),
             )
+
+
+def cancelled() -> bool:
+    """Whether this task was asked to stop. Before Python 3.13 a task group whose tasks fail at that moment
+    raises their errors alone, and the request would be lost.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _raise_when(lost: asyncio.Event) -> None:
