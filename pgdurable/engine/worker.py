@@ -68,14 +68,16 @@ class Worker:
     # -- incarnations --------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Serve, incarnation after incarnation, until cancelled."""
+        """Serve, incarnation after incarnation, until cancelled, or what is drained breaks."""
         while True:
             try:
                 await self._live()
             except* StoreError as group:
                 self._say(f"starting over: {group.exceptions[0]}")
-            if cancelled():
-                raise asyncio.CancelledError
+            if self._draining:
+                # It was to end anyhow, and the cancellation may not come: before Python 3.13 a task group whose
+                # tasks fail when it is cancelled raises their errors alone.
+                return
             await asyncio.sleep(REJOIN_PAUSE)
 
     def _say(self, message: str) -> None:
@@ -239,14 +241,6 @@ class Worker:
                 "%d invocations are given back; they go on elsewhere, or when a worker is back",
                 len(residents),
             )
-
-
-def cancelled() -> bool:
-    """Whether this task was asked to stop. Before Python 3.13 a task group whose tasks fail at that moment
-    raises their errors alone, and the request would be lost.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def _raise_when(lost: asyncio.Event) -> None:
