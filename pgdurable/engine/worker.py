@@ -75,8 +75,8 @@ class Worker:
             except* StoreError as group:
                 self._say(f"starting over: {group.exceptions[0]}")
             if self._draining:
-                # It was to end anyhow, and the cancellation may not come: before Python 3.13 a task group whose
-                # tasks fail when it is cancelled raises their errors alone.
+                # It was to end, and may never be told: before Python 3.13 a task group whose tasks fail
+                # when it is cancelled raises their errors alone.
                 return
             await asyncio.sleep(REJOIN_PAUSE)
 

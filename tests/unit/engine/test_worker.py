@@ -46,7 +46,7 @@ async def test_a_stop_is_not_lost_among_the_errors_of_its_parts() -> None:
 
 
 async def test_it_begins_again_as_often_as_its_parts_fail() -> None:
-    """Before Python 3.13 a task group that waits when a task fails leaves a cancellation counted, of nobody's."""
+    """Before Python 3.13 a task group that waits when a task fails leaves a cancellation counted."""
     worker = Failing(failing=True)
     running = asyncio.create_task(worker.run())
     while worker.lives < 3:
