@@ -274,7 +274,7 @@ class Cluster:
         return [
             f"{name} ended with {code}:\n{process.log[-3000:]}"
             for name, code, process in self.ended
-            if code not in ENDS or (code == 1 and "ready\n" in process.log)
+            if code not in ENDS or (code == 1 and process.serves)
         ]
 
 

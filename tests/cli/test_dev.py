@@ -17,6 +17,8 @@ from tests.cli.processes import APP, ended, started
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.fixtures.pooler import Pooler
+
 pytestmark = pytest.mark.slow
 
 
@@ -78,6 +80,27 @@ def test_an_unreachable_database(app: Path, ports: dict[str, int]) -> None:
     code, told = ended("dev", app, "--dsn", f"postgresql://me:secret@127.0.0.1:{unused}/db", **ports)
     assert (code, len(told)) == (1, 1), told
     assert f"cannot connect to PostgreSQL at 127.0.0.1:{unused}/db: " in told[0]
+
+
+def test_a_way_around_a_pooler_that_leads_elsewhere(
+    app: Path, dsn: str, empty_dsn: str, ports: dict[str, int]
+) -> None:
+    code, told = ended("dev", app, "--dsn", dsn, "--listen-dsn", empty_dsn, **ports)
+    assert code == 1
+    assert "the DSN for listening leads to another database" in told[-1]
+    code, told = ended("dev", app, "--listen-dsn", dsn, **ports)
+    assert code == 2
+    assert "say --dsn, too" in told[-1]
+
+
+def test_a_way_around_a_pooler(app: Path, dsn: str, pooler: Pooler, ports: dict[str, int]) -> None:
+    with started("dev", app, "--dsn", pooler.dsn(dsn), "--listen-dsn", dsn, **ports) as dev:
+        dev.await_line(
+            "a pooler in transaction mode is between here and PostgreSQL; --listen-dsn leads around"
+        )
+        dev.await_line("Ctrl-C")
+        assert dev.post("/Greeter/greet", "you") == "Hello you"
+        assert dev.end(signal.SIGINT) == 0
     assert "secret" not in told[0]
 
 

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from pgdurable.store.migrate import migrate
 from tests.cli.processes import ended, started
+from tests.engine.next_release import BREAKING, RELEASE, files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.cli.processes import Running
@@ -169,3 +173,70 @@ def test_an_app_that_cannot_be_loaded_is_told_once(app: Path, dsn: str) -> None:
     code, told = ended("worker", app, "--dsn", dsn, "--processes", "3")
     assert (code, len(told)) == (1, 1), told
     assert "app.py:3: ZeroDivisionError" in told[0]
+
+
+# --- what no process of it can do anything about
+
+
+OUTDATED = 3
+"""The exit code that tells a supervisor not to start the same release again."""
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_schema_that_does_not_fit_any_more_ends_all(app: Path, dsn: str, processes: str) -> None:
+    with started("worker", app, "--dsn", dsn, "--processes", processes) as worker:
+        worker.await_line("worker serves")
+        migrate(dsn, files=files(BREAKING), release=RELEASE)
+        assert worker.await_end() == OUTDATED
+    errors = [line for line in worker.told if line.startswith("error: ")]
+    assert len(errors) == 1, worker.told
+    assert f"pgdurable {RELEASE} has migrated the database" in errors[0]
+    assert "replace this process by one of the newer release" in errors[0]
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_schema_that_does_not_fit_from_the_start(app: Path, dsn: str, processes: str) -> None:
+    migrate(dsn, files=files(BREAKING), release=RELEASE)
+    code, told = ended("worker", app, "--dsn", dsn, "--processes", processes)
+    assert code == OUTDATED
+    assert f"error: pgdurable {RELEASE} has migrated the database" in told[-1]
+
+
+@pytest.fixture
+def limited(dsn: str) -> Iterator[Callable[[int], str]]:
+    """The DSN of a role that may have so many connections at once, and no more."""
+    role = f"limited_{os.getpid()}"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"create role {role} login".encode())
+        connection.execute(f"grant pg_read_all_data, pg_write_all_data to {role}".encode())
+
+        def limit(connections: int) -> str:
+            connection.execute(f"alter role {role} connection limit {connections}".encode())
+            return make_conninfo(dsn, user=role)
+
+        yield limit
+        connection.execute(f"drop role {role}".encode())
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_no_connection_is_left(app: Path, limited: Callable[[int], str], processes: str) -> None:
+    """One line, and an exit code after which a supervisor tries again."""
+    code, told = ended("worker", app, "--dsn", limited(0), "--processes", processes)
+    assert (code, len(told)) == (1, 1), told
+    assert "error: cannot connect to PostgreSQL" in told[0]
+    assert "too many connections" in told[0]
+
+
+def test_no_connection_is_left_for_a_successor(
+    app: Path, limited: Callable[[int], str], ports: dict[str, int]
+) -> None:
+    with started("worker", app, "--dsn", limited(-1), "--processes", "2", port=ports["port"]) as worker:
+        worker.await_line("worker serves")
+        first, second = answering(worker, 2)
+        limited(0)
+        os.kill(first, signal.SIGKILL)
+        assert "too many connections" in worker.await_line(", another one is started in 1 s")
+        limited(-1)
+        worker.await_line("is ready")
+        assert second in answering(worker, 2)
+        assert worker.end() == 0

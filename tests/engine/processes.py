@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 APPS = ROOT / "tests" / "engine" / "apps"
 NUMBERS = itertools.count(1)
 RELEASE = "PGDURABLE_TEST_RELEASE"
+READY = "ready"
+"""The line that a process writes once it serves."""
 
 
 class Process:
@@ -62,7 +64,8 @@ class Process:
     def serves(self) -> bool:
         """Whether it has started."""
         if not self._serves:
-            self._serves = self._output.exists() and "ready\n" in self.log
+            # A line of its own: "sorry, too many clients already" is the end of another story.
+            self._serves = self._output.exists() and f"\n{READY}\n" in f"\n{self.log}"
         return self._serves
 
     async def ready(self) -> Process:

@@ -8,7 +8,7 @@ import click
 
 from pgdurable_cli.children.count import processes_option
 from pgdurable_cli.errors import Failure
-from pgdurable_cli.options import DSN_VARIABLE
+from pgdurable_cli.options import DSN_VARIABLE, listen_option
 
 __all__ = ["dev"]
 
@@ -31,6 +31,7 @@ port_type = click.IntRange(1, 65535)
     "--dsn", envvar=DSN_VARIABLE, metavar="DSN",
     help="Use this PostgreSQL instead of an embedded one [env: PGDURABLE_DSN].",
 )  # fmt: skip
+@listen_option
 @processes_option
 @click.option("--no-reload", is_flag=True, help="Do not watch the application's files.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details.")
@@ -42,6 +43,7 @@ def dev(
     host: str,
     data: Path | None,
     dsn: str | None,
+    listen_dsn: str | None,
     processes: int,
     no_reload: bool,
     verbose: bool,
@@ -60,10 +62,12 @@ def dev(
 
     if data is not None and dsn is not None:
         raise click.UsageError("--data is for the embedded PostgreSQL, --dsn for another one")
+    if listen_dsn is not None and dsn is None:
+        raise click.UsageError("--listen-dsn leads around the pooler that --dsn leads to: say --dsn, too")
     require_distinct({"--port": port, "--admin-port": admin_port} | ({} if dsn else {"--pg-port": pg_port}))
     require_free(host, port, "--port")
     require_free(host, admin_port, "--admin-port")
-    database = External(dsn) if dsn else Embedded(data, pg_port)
+    database = External(dsn, listen_dsn) if dsn else Embedded(data, pg_port)
     site = Site(Endpoint(host, port), Endpoint(host, admin_port), processes)
     supervisor = Supervisor(app, site, database, reload=not no_reload, verbose=verbose)
     asyncio.run(supervisor.run())

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pgdurable_cli.children.channel import Start
-
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from pgdurable_cli.children.channel import Loaded, Plan
+    from pgdurable_cli.children.channel import Loaded, Plan, Start
     from pgdurable_cli.children.group import Children
     from pgdurable_cli.children.process import Child
 
@@ -41,9 +39,9 @@ class Crew:
         loaded, *_ = await asyncio.gather(*(member.loaded() for member in self._members))
         return loaded
 
-    async def start(self, dsn: str) -> None:
+    async def start(self, start: Start) -> None:
         """Have all of them serve. Raises Failure when one cannot."""
-        await asyncio.gather(*(member.start(Start(dsn)) for member in self._members))
+        await asyncio.gather(*(member.start(start) for member in self._members))
 
     async def stop(self) -> None:
         await asyncio.gather(*(self._children.stop(member) for member in self._members))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pgdurable.embedded import DEFAULT_VERSION, EmbeddedPostgres, EmbeddedPostgresError
+from pgdurable_cli.children.channel import Start
 from pgdurable_cli.commands.processes import migrated
 from pgdurable_cli.database import Query, connected, place, psql_command
 from pgdurable_cli.errors import Failure
@@ -25,8 +26,8 @@ class DevDatabase(Protocol):
     psql: str
     about: str
 
-    def open(self) -> str:
-        """Its DSN, with pgdurable's schema in place. Raises Failure."""
+    def open(self) -> Start:
+        """Where it is, with pgdurable's schema in place. Raises Failure."""
         ...
 
     def close(self) -> None: ...
@@ -47,14 +48,14 @@ def hurry(dsn: str) -> int:
 class External:
     """Somebody else's server: it is migrated, and left alone in the end."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, listen_dsn: str | None) -> None:
+        self._start = Start(dsn, listen_dsn)
         self.psql = psql_command(dsn)
         self.about = place(dsn)
 
-    def open(self) -> str:
-        migrated(self._dsn)
-        return self._dsn
+    def open(self) -> Start:
+        migrated(self._start.dsn)
+        return self._start
 
     def close(self) -> None:
         pass
@@ -69,11 +70,11 @@ class Embedded:
         self.psql = f"psql -h localhost -p {port}"
         self.about = f"PostgreSQL {DEFAULT_VERSION}, data in {short(self._server.data_dir)}"
 
-    def open(self) -> str:
+    def open(self) -> Start:
         explained(self._server.start)
         dsn = self._server.dsn()
         migrated(dsn)
-        return dsn
+        return Start(dsn)
 
     def close(self) -> None:
         explained(self._server.stop)

@@ -25,7 +25,7 @@ from pgdurable_cli.output import say
 if TYPE_CHECKING:
     import socket
 
-    from pgdurable_cli.children.channel import Loaded
+    from pgdurable_cli.children.channel import Loaded, Start
     from pgdurable_cli.dev.crew import Crew
     from pgdurable_cli.dev.database import DevDatabase
     from pgdurable_cli.serving import Endpoint
@@ -86,12 +86,12 @@ class Supervisor:
             loaded = await crew.loaded()
             watch = Watch(loaded.directories if self._reload else ())
             stack.push_async_callback(watch.close)
-            dsn = await asyncio.shield(opening)
-            await crew.start(dsn)
+            start = await asyncio.shield(opening)
+            await crew.start(start)
             say(self._banner(loaded))
-            await self._supervise(crew, watch, dsn)
+            await self._supervise(crew, watch, start)
 
-    async def _close_database(self, opening: asyncio.Task[str]) -> None:
+    async def _close_database(self, opening: asyncio.Task[Start]) -> None:
         """A thread cannot be cancelled: what it is just starting is stopped when it has started."""
         await asyncio.wait((opening,))
         if opening.exception() is None:
@@ -107,14 +107,14 @@ class Supervisor:
     async def _spawn(self) -> Crew:
         return await make_crew(self._children, self._plan, self._listeners)
 
-    async def _supervise(self, crew: Crew, watch: Watch, dsn: str) -> None:
+    async def _supervise(self, crew: Crew, watch: Watch, start: Start) -> None:
         running = Running(crew)
         while True:
             await self._next_event(running, watch)
             if running.crew is not None and running.crew.ended is not None:
-                await self._after_crash(running, dsn)
+                await self._after_crash(running, start)
             else:
-                await self._replace(running, watch, dsn)
+                await self._replace(running, watch, start)
 
     async def _next_event(self, running: Running, watch: Watch) -> None:
         """Return when files have changed or one of the crew has ended."""
@@ -127,7 +127,7 @@ class Supervisor:
             for event in events[1:]:
                 event.cancel()
 
-    async def _replace(self, running: Running, watch: Watch, dsn: str) -> None:
+    async def _replace(self, running: Running, watch: Watch, start: Start) -> None:
         """The new one imports the application while the old one serves: if it cannot, nothing happens."""
         say(Text(f"{watch.taken()} changed, reloading", style="cyan"))
         new = await self._spawn()
@@ -143,9 +143,9 @@ class Supervisor:
         old, running.crew = running.crew, None
         if old is not None:
             await old.stop()
-        running.crew = await self._started(new, dsn)
+        running.crew = await self._started(new, start)
         if running.crew is not None:
-            await self._hurry(dsn)
+            await self._hurry(start.dsn)
 
     async def _hurry(self, dsn: str) -> None:
         """What failed may have failed for what was just mended."""
@@ -153,7 +153,7 @@ class Supervisor:
             if count := await asyncio.to_thread(hurry, dsn):
                 say(Text(f"trying {count} failed invocation{'' if count == 1 else 's'} again", style="dim"))
 
-    async def _after_crash(self, running: Running, dsn: str) -> None:
+    async def _after_crash(self, running: Running, start: Start) -> None:
         """Start it again: whatever was running goes on from its journal."""
         crew, running.crew = running.crew, None
         assert crew is not None, "only a crew that runs can end"
@@ -168,11 +168,11 @@ class Supervisor:
         except Failure as failure:
             await self._give_up(again, failure)
         else:
-            running.crew = await self._started(again, dsn)
+            running.crew = await self._started(again, start)
 
-    async def _started(self, crew: Crew, dsn: str) -> Crew | None:
+    async def _started(self, crew: Crew, start: Start) -> Crew | None:
         try:
-            await crew.start(dsn)
+            await crew.start(start)
         except Failure as failure:
             await self._give_up(crew, failure)
             return None
