@@ -78,8 +78,12 @@ class Settings:
     payload_limit: int = LIMITS.refusal
     """Bytes beyond which it is refused: a request with 413, an attempt with an error."""
 
-    headers: int = 100
-    """Headers of a request beyond which it is refused with 431."""
+    headers: int = LIMITS.headers
+    """Headers of a request beyond which it is refused with 431, and of a call beyond which its attempt
+    fails."""
+
+    header_bytes: int = LIMITS.header_bytes
+    """Bytes of these headers, names and values, likewise."""
 
     requests: int = 10_000
     """Requests that an ingress has open at once, long polls among them; one more is answered with 429 and

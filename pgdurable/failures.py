@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pgdurable_sdk.journal import commands
+
 
 class Failure(msgspec.Struct, omit_defaults=True):
     """How an invocation failed for good, or how an awakeable or promise was rejected."""
@@ -26,4 +28,4 @@ def read_failure(value: bytes) -> Failure:
 
 def write_failure(failure: Failure) -> bytes:
     """Its stored form."""
-    return msgspec.json.encode(failure)
+    return commands.failure(failure.code, failure.message, failure.metadata)

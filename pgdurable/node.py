@@ -328,6 +328,7 @@ def _bounds(settings: Settings) -> Bounds:
     return Bounds(
         body=settings.payload_limit,
         headers=settings.headers,
+        header_bytes=settings.header_bytes,
         requests=settings.requests,
         requests_away=settings.requests_away,
         held=settings.request_bytes,

@@ -5,9 +5,13 @@ The ingress, the admin API and clients on the database say the same, so it is wr
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pgdurable_sdk.checks import NAME_LIMIT
+from pgdurable_sdk.checks import NAME_LIMIT, flaw, header_flaw
+from pgdurable_sdk.limits import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KEY_LIMIT: Final = NAME_LIMIT
 
@@ -75,18 +79,23 @@ def bad_text(part: str, reason: str) -> Refusal:
 
 def of_text(text: str, part: str) -> Refusal | None:
     """Refuse what PostgreSQL cannot store, wherever it came from."""
-    if "\0" in text:
-        return bad_text(part, "it contains a NUL character")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        return bad_text(part, "it contains half a surrogate pair, which is no character")
-    return None
+    wrong = flaw(text, None)
+    return None if wrong is None else bad_text(part, wrong)
 
 
 def of_key(key: str, part: str = "key") -> Refusal | None:
-    """Refuse a key that cannot be stored."""
-    if len(key.encode(errors="surrogatepass")) > KEY_LIMIT:
-        return bad_text(part, f"it is longer than {KEY_LIMIT} bytes")
-    return of_text(key, part)
+    """Refuse a key, or a name, that cannot be stored, or is too long to be found by."""
+    wrong = flaw(key, KEY_LIMIT)
+    return None if wrong is None else bad_text(part, wrong)
+
+
+def of_headers(headers: Mapping[str, str]) -> Refusal | None:
+    """Refuse what a client wants to send beside its value, if that cannot be stored or is too much."""
+    if (wrong := header_flaw(headers)) is not None:
+        return Refusal(400, f"bad {wrong}")
+    if (wrong := LIMITS.weigh_headers(headers)) is not None:
+        return Refusal(431, wrong)
+    return None
 
 
 # What the functions of 70_control.sql to 72_state.sql answer where they did not do what was asked.

@@ -506,7 +506,7 @@ create function pgdurable_engine.expire_completed_journals(p_ids uuid[]) returns
 create function pgdurable_engine.expire_due(p_limit integer DEFAULT 1000) returns integer language plpgsql volatile;
 create function pgdurable_engine.expire_journals(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.failure_json(p_value bytea) returns json language sql stable;
-create function pgdurable_engine.failure_payload(p_code integer, p_message text) returns bytea language sql stable;
+create function pgdurable_engine.failure_payload(p_code integer, p_message text) returns bytea language plpgsql stable;
 create function pgdurable_engine.failure_text(p_value bytea) returns text language sql stable;
 create function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.fence_workers(p_workers uuid[]) returns void language plpgsql volatile;
@@ -530,6 +530,9 @@ create function pgdurable_engine.lock_latecomers(p_notices pgdurable_engine.noti
 create function pgdurable_engine.lock_ready(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.milliseconds(p_at timestamp with time zone) returns bigint language sql immutable strict;
 create function pgdurable_engine.move(p_id uuid, p_deployment_id text) returns text language plpgsql volatile;
+create function pgdurable_engine.need_code(p_code integer) returns void language plpgsql immutable;
+create function pgdurable_engine.need_text(p_what text, p_text text, p_most integer DEFAULT 1024) returns void language plpgsql immutable;
+create function pgdurable_engine.need_value(p_value json, p_bytes bytea) returns void language plpgsql immutable;
 create function pgdurable_engine.next_of_keys(p_ids uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.next_rank() returns bigint language sql volatile;
 create function pgdurable_engine.notification_json(p_entry pgdurable_engine.notification, p_short boolean) returns json language sql stable;
@@ -538,7 +541,7 @@ create function pgdurable_engine.notified_hints(p_delivered pgdurable_engine.not
 create function pgdurable_engine.partition_key_bytes(p_id uuid) returns bytea language sql immutable strict;
 create function pgdurable_engine.partition_of(p_id uuid) returns integer language sql immutable strict;
 create function pgdurable_engine.partition_of_key(p_key text) returns integer language sql immutable strict;
-create function pgdurable_engine.payload(p_value json, p_bytes bytea) returns bytea language sql immutable;
+create function pgdurable_engine.payload(p_value json, p_bytes bytea) returns bytea language plpgsql immutable;
 create function pgdurable_engine.pin_running(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.place(p_ids uuid[], p_worker uuid, p_routes text[], p_room integer, p_attempt bigint, p_now timestamp with time zone, OUT taken uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.presence_free(p_worker uuid) returns boolean language sql volatile;

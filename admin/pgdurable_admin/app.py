@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 
 from pgdurable.store.errors import StoreError
 from pgdurable_admin.admin import MAX_VERSION, MIN_VERSION
-from pgdurable_admin.errors import AdminError, from_admin, from_fault, from_http, from_store
+from pgdurable_admin.errors import AdminError, from_admin, from_body, from_fault, from_http, from_store
 from pgdurable_admin.routes import invocations, services
 from pgdurable_admin.routes.meta import health, version
 
@@ -46,6 +46,8 @@ def create_app(admin: Admin) -> Litestar:
             AdminError: from_admin,
             StoreError: from_store,
             HTTPException: from_http,
+            UnicodeDecodeError: from_body,
+            RecursionError: from_body,
             Exception: from_fault,
         },
         state=State({"admin": admin}),

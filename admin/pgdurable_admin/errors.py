@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from litestar import MediaType, Response
+from litestar.exceptions import SerializationException, ValidationException
 
 from pgdurable.store.errors import (
     BadDeployment,
@@ -14,6 +15,7 @@ from pgdurable.store.errors import (
     StoreError,
     TryAgain,
     Unavailable,
+    Unstorable,
 )
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from pgdurable.refusals import Refusal
 
-__all__ = ["AdminError", "from_admin", "from_fault", "from_http", "from_store", "refuse"]
+__all__ = ["AdminError", "from_admin", "from_body", "from_fault", "from_http", "from_store", "refuse"]
 
 log = logging.getLogger("pgdurable.admin")
 
@@ -49,7 +51,7 @@ def refuse(refusal: Refusal | None) -> None:
 
 def from_store(request: Request[Any, Any, Any], error: StoreError) -> Response[dict[str, Any]]:
     """A bad id or deployment is the client's; everything else is between us and the database."""
-    if isinstance(error, (BadInvocationId, BadDeployment)):
+    if isinstance(error, (BadInvocationId, BadDeployment, Unstorable)):
         return answer(400, str(error))
     if isinstance(error, TryAgain):
         return answer(503, f"the request may be repeated: {error}")
@@ -60,7 +62,26 @@ def from_store(request: Request[Any, Any, Any], error: StoreError) -> Response[d
 
 def from_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     """What the framework itself refuses: no such path, no such method, a body that cannot be read."""
-    return answer(error.status_code, error.detail or "the request cannot be served")
+    if isinstance(error.__cause__, SerializationException):
+        return from_body(request, error.__cause__)
+    said = error.detail or "the request cannot be served"
+    parts: Any = error.extra if isinstance(error, ValidationException) else None
+    if isinstance(parts, list):
+        said = "; ".join([said, *(": ".join(_words(part)) for part in cast("list[Any]", parts))])
+    return answer(error.status_code, said)
+
+
+def from_body(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """A body that is no JSON: msgspec does not call it so where it is no UTF-8, or nested too deeply."""
+    return answer(400, f"the body is not readable JSON: {error}")
+
+
+def _words(part: object) -> list[str]:
+    """Which part of a request was wrong, and how, as Litestar tells it."""
+    if not isinstance(part, dict):
+        return [str(part)]
+    told = cast("dict[str, object]", part)
+    return [str(told[name]) for name in ("key", "message") if told.get(name)]
 
 
 def from_fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:

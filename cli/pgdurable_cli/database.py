@@ -183,6 +183,8 @@ def place(dsn: str) -> str:
         options = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError as error:
         raise Failure(f"not a PostgreSQL connection string: {said_by(error)}") from None
+    except UnicodeEncodeError:
+        raise Failure("not a PostgreSQL connection string: it contains bytes that are no text") from None
     host, port = options.get("host") or "localhost", options.get("port") or "5432"
     name = options.get("dbname") or options.get("user") or ""
     return f"{host}:{port}/{name}".removesuffix("/")
@@ -245,5 +247,7 @@ def explained(database: str, *but: type[psycopg.Error]) -> Generator[None]:
         ) from None
     except TryAgain as error:
         raise Failure(str(error), "the command may be repeated") from None
+    except UnicodeEncodeError:
+        raise Failure("an argument contains bytes that are no text in UTF-8") from None
     except psycopg.Error as error:
         raise Failure(said_by(error), error.diag.message_hint) from None

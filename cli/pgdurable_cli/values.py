@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
+
 __all__ = ["as_json", "brief", "decoded", "jsonable", "readable", "shortened"]
 
 
@@ -17,8 +19,8 @@ def decoded(payload: bytes) -> object:
     except UnicodeDecodeError:
         return f"\\x{payload.hex()}"
     try:
-        return json.loads(text)
-    except ValueError:
+        return msgspec.json.decode(payload)
+    except (ValueError, RecursionError):
         return text
 
 
@@ -26,12 +28,10 @@ def readable(payload: bytes) -> str:
     """A payload on one line."""
     if not payload:
         return "(empty)"
-    value = decoded(payload)
     try:
-        is_json = value == json.loads(payload)
-    except ValueError:
-        is_json = False
-    return json.dumps(value, ensure_ascii=False) if is_json else str(value)
+        return json.dumps(msgspec.json.decode(payload), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return str(decoded(payload))
 
 
 def shortened(text: str, limit: int) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from pgdurable import refusals
+from pgdurable.client.errors import need
+
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
@@ -35,6 +38,10 @@ class StateChange:
     values: dict[str, bytes | None]
     replace: bool = False
     version: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.values:
+            need(refusals.of_key(name, "name of state"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,12 @@ def refused(refusal: Refusal) -> HttpError:
     return HttpError(refusal.status, refusal.message)
 
 
+def need(refusal: Refusal | None) -> None:
+    """Raise the error for what is refused, if it is."""
+    if refusal is not None:
+        raise refused(refusal)
+
+
 def failed(failure: Failure) -> InvocationFailed:
     """The error for how an invocation ended."""
     return InvocationFailed(failure.message, failure.code, failure.metadata)

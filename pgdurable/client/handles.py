@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
+from pgdurable import refusals
 from pgdurable.client.backend import StateChange
+from pgdurable.client.errors import need
 from pgdurable.failures import Failure
 from pgdurable_sdk import ids
 from pgdurable_sdk.serde import DEFAULT, resolve
@@ -133,6 +135,7 @@ class PromiseHandle(Generic[T]):
     """A durable promise of a workflow."""
 
     def __init__(self, client: Runs, service: str, key: str, name: str, serde: Serde[T]) -> None:
+        need(refusals.of_key(name, "name of a promise"))
         self._client = client
         self._place = (service, key, name)
         self._serde = serde

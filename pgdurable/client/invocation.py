@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pgdurable import refusals
-from pgdurable.client.errors import refused
+from pgdurable.client.errors import need, refused
 from pgdurable_sdk import ids
 from pgdurable_sdk.handler import HandlerType, handler_of
 from pgdurable_sdk.serde import BytesSerde
@@ -37,11 +37,15 @@ class Invocation:
     headers: dict[str, str]
 
     def __post_init__(self) -> None:
+        self._check(refusals.of_key(self.service, "name of a service"))
+        self._check(refusals.of_key(self.handler, "name of a handler"))
         self._check(refusals.of_key(self.key) if self.key is not None else None)
         if self.idempotency_key is not None:
-            self._check(refusals.of_text(self.idempotency_key, "idempotency key"))
+            self._check(refusals.of_key(self.idempotency_key, "idempotency key"))
             if not self.idempotency_key:
                 raise refused(refusals.bad_text("idempotency key", "it is empty"))
+        if self.headers:
+            self._check(refusals.of_headers(self.headers))
         if self.delay is not None and self.delay.total_seconds() < 0:
             raise refused(refusals.bad_text("delay", f"{self.delay} is negative"))
 
@@ -143,5 +147,8 @@ def named(tpe: Any, key: str | None, idempotency_key: str | None) -> tuple[Handl
 
 
 def name_of(service: Any) -> str:
-    """Of a service, by its name or itself."""
-    return service if isinstance(service, str) else str(service.name)
+    """Of a service, by its name or itself. Raises HttpError (400) for a text that can be no name."""
+    if not isinstance(service, str):
+        return str(service.name)
+    need(refusals.of_key(service, "name of a service"))
+    return service

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -9,8 +10,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from pgdurable import refusals
 from pgdurable.client.backend import SendStatus, Sent, State
-from pgdurable.client.errors import ConnectError, failed, of_response
+from pgdurable.client.errors import ConnectError, failed, of_response, refused
 from pgdurable.client.steps import Exchange, Pause, Response, Unanswered, perform
 from pgdurable.failures import Failure
 from pgdurable_sdk import ids
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from pgdurable.client.steps import Steps
 
 NOT_YET = 470
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+"""What a client on the database may well send, where they are not headers of HTTP."""
 AWAY = frozenset({502, 503, 504})
 """The ingress, or what stands before it, says that nothing was done, or nobody knows."""
 
@@ -155,6 +160,9 @@ class OverHttp:
             headers["content-type"] = invocation.content_type
         if invocation.idempotency_key is not None:
             headers["idempotency-key"] = invocation.idempotency_key
+        for name, value in headers.items():
+            if not _HEADER.fullmatch(name) or not _VALUE.fullmatch(value):
+                raise refused(refusals.bad_text(f"header {name!r}", "HTTP has no place for its characters"))
         return headers
 
     def _to_ingress(

@@ -15,7 +15,14 @@ from pgdurable.client.waits import Waits
 from pgdurable.config import Settings
 from pgdurable.engine.target import Target, read_target
 from pgdurable.failures import Failure, read_failure, write_failure
-from pgdurable.store.errors import OutcomeUnknown, SchemaMoved, StoreError, TryAgain, Unavailable
+from pgdurable.store.errors import (
+    OutcomeUnknown,
+    SchemaMoved,
+    StoreError,
+    TryAgain,
+    Unavailable,
+    Unstorable,
+)
 from pgdurable.store.rows import AwaitedRow, HandlerRow, ResultRow, SubmissionRow
 from pgdurable_sdk import ids
 from pgdurable_sdk.handler import HandlerType, ServiceType
@@ -174,9 +181,6 @@ class OverSql:
             raise refused(refusals.key_given(target.service))
         if target.runs_workflow and invocation.idempotency_key is not None:
             raise refused(refusals.idempotency_key_on_workflow())
-        for part, text in (("key", invocation.key), ("idempotency key", invocation.idempotency_key)):
-            if text is not None and (refusal := refusals.of_key(text, part)) is not None:
-                raise refused(refusal)
         if target.manifest.encoded and invocation.input and not self._encodes:
             raise refused(refusals.not_encoded(target.service))
         headers = invocation.headers
@@ -279,6 +283,8 @@ class _Attempts:
             self.in_doubt = True
             if not self._repeatable:
                 raise ConnectError(f"{error}. It may have been done or not") from error
+        elif isinstance(error, Unstorable):
+            raise HttpError(400, f"this cannot be stored: {error}") from error
         elif not isinstance(error, (Unavailable, TryAgain)) or isinstance(error, SchemaMoved):
             raise HttpError(500, f"the database refused the request: {error}") from error
         if monotonic() > self._until:

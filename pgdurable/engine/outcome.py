@@ -9,6 +9,7 @@ import msgspec
 
 from pgdurable.engine.retries import decide
 from pgdurable.store.rows import EndingRow
+from pgdurable_sdk.journal.commands import sayable
 from pgdurable_sdk.port import Completed, Released, Suspended
 
 if TYPE_CHECKING:
@@ -61,22 +62,17 @@ def _failed_row(
         delay=decision.delay if decision.action == "retry" else None,
         retry_count=decision.failures,
         code=failed.code,
-        message=storable(failed.message),
-        stacktrace=storable(failed.stacktrace or "") or None,
+        message=sayable(failed.message),
+        stacktrace=sayable(failed.stacktrace or "") or None,
         related_index=failed.related_index,
-        related_name=failed.related_name,
+        related_name=None if failed.related_name is None else sayable(failed.related_name),
         related_type=failed.related_type,
     )
 
 
 def _given_up(attempt: Attempt, failed: Failed, size: int, seen: int) -> EndingRow:
-    value = msgspec.json.encode({"code": 500, "message": storable(failed.message)})
+    value = msgspec.json.encode({"code": 500, "message": sayable(failed.message)})
     return EndingRow(attempt.id, "complete", size, seen, outcome="failure", value=value)
-
-
-def storable(text: str) -> str:
-    """``text`` as PostgreSQL can store it: an error may say anything, and must not fail to be said."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def describe_failure(attempt: Attempt, failed: Failed, row: EndingRow) -> str:

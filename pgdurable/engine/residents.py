@@ -485,6 +485,8 @@ def _limits(settings: Settings) -> Limits:
         settings.journal_entries,
         settings.journal_bytes,
         settings.children,
+        settings.headers,
+        settings.header_bytes,
     )
 
 

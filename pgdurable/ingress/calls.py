@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from litestar.types import HTTPScope, Receive, Send
 
-    from pgdurable.ingress.load import Load, Place
+    from pgdurable.ingress.load import Bounds, Load, Place
     from pgdurable.ingress.paths import Target
     from pgdurable.ingress.port import Engine
     from pgdurable.ingress.replies import Reply
@@ -72,7 +72,7 @@ class Calls:
         if scope["method"] not in _METHODS:
             raise errors.method_not_allowed(", ".join(_METHODS))
         bounds = self._load.bounds
-        request = _make_request(target, scope, path, bounds.headers)
+        request = _make_request(target, scope, path, bounds)
         request.body = await read_body(scope, receive, bounds.body, place)
         if not request.encoded:
             check_input(target.info, request.headers, request.body)
@@ -82,7 +82,7 @@ class Calls:
         return result_reply(called.result, called.text, target.info.output_content_type, called.expires)
 
 
-def _make_request(target: Target, scope: HTTPScope, path: bytes, headers: int) -> Request:
+def _make_request(target: Target, scope: HTTPScope, path: bytes, bounds: Bounds) -> Request:
     """The request, but for its body."""
     query = scope["query_string"]
     request = Request(
@@ -94,17 +94,22 @@ def _make_request(target: Target, scope: HTTPScope, path: bytes, headers: int) -
         delay=_read_delay(query, send=target.send) if query else None,
         traceparent=None,
     )
-    _take_headers(request, scope["headers"])
-    if len(request.headers) > headers:
-        raise errors.too_many_headers(headers)
+    size = len(path) + len(query) + _take_headers(request, scope["headers"])
+    if len(request.headers) > bounds.headers:
+        raise errors.too_many_headers(bounds.headers)
+    if size > bounds.header_bytes:
+        raise errors.headers_too_large(bounds.header_bytes)
     if request.idempotency_key is not None and target.info.handler_type == "workflow":
         raise errors.refused(refusals.idempotency_key_on_workflow())
     return request
 
 
-def _take_headers(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> None:
+def _take_headers(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """How many bytes they are."""
     forwarded = request.headers
+    size = 0
     for name, value in headers:
+        size += len(name) + len(value)
         if name not in _NOT_FORWARDED:
             forwarded.append((name.decode("latin-1"), _text(name, value)))
             if name == b"traceparent" and request.traceparent is None:
@@ -119,6 +124,7 @@ def _take_headers(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> N
                 raise errors.refused(refusal)
         elif name == _ENCODED:
             request.encoded = is_encoded(value.decode("latin-1"))
+    return size
 
 
 def _text(name: bytes, value: bytes) -> str:

@@ -126,6 +126,10 @@ def too_many_headers(limit: int) -> IngressError:
     return IngressError(431, f"the request has more than {limit} headers")
 
 
+def headers_too_large(limit: int) -> IngressError:
+    return IngressError(431, f"the headers of the request have more than {limit} bytes")
+
+
 def unavailable(error: EngineUnavailable) -> IngressError:
     seconds = max(1, math.ceil(error.retry_after))
     return IngressError(503, error.message, [(b"retry-after", str(seconds).encode())])

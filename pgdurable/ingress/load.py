@@ -25,8 +25,10 @@ class Bounds:
 
     body: int = LIMITS.refusal
     """Bytes of one body."""
-    headers: int = 100
+    headers: int = LIMITS.headers
     """Of one request."""
+    header_bytes: int = LIMITS.header_bytes
+    """Of the names and values of these."""
     requests: int = 10_000
     requests_away: int = 1000
     """The same while PostgreSQL is away."""

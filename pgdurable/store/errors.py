@@ -12,6 +12,7 @@
      +-- BadDeployment         PD004
      +-- PoolerUnfit           PD005, behind this pooler, or with its settings, the engine cannot work
      +-- Refused               any other error PostgreSQL reports: a fault of ours or of its set-up
+          +-- Unstorable       PD006, what the caller gave cannot be stored
 
 One code per condition, nothing is told by the text of a message. ``sql/README.md`` has the table of codes.
 """
@@ -71,12 +72,20 @@ class Refused(StoreError):
     """PostgreSQL refused the call."""
 
 
+class Unstorable(Refused):
+    """What the caller gave cannot be stored: no text, or too long. Nothing was done."""
+
+
 BY_SQLSTATE: Final[dict[str, type[StoreError]]] = {
     "PD001": WorkerFenced,
     "PD002": ServiceTypeChanged,
     "PD003": BadInvocationId,
     "PD004": BadDeployment,
     "PD005": PoolerUnfit,
+    "PD006": Unstorable,
+    "22000": Unstorable,  # data_exception, which the driver has: a value that is not of its type
+    "22021": Unstorable,  # character_not_in_repertoire: a NUL
+    "54000": Unstorable,  # program_limit_exceeded: a row of an index would be too large
     "40001": TryAgain,  # serialization_failure
     "40P01": TryAgain,  # deadlock_detected
     "55P03": TryAgain,  # lock_not_available

@@ -16,7 +16,14 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout
 
 from pgdurable.store.again import again, again_blocking
-from pgdurable.store.errors import OutcomeUnknown, Refused, StoreError, Unavailable, translate
+from pgdurable.store.errors import (
+    OutcomeUnknown,
+    Refused,
+    StoreError,
+    Unavailable,
+    Unstorable,
+    translate,
+)
 from pgdurable.store.query import query
 from pgdurable.store.said import said_by
 
@@ -76,7 +83,7 @@ class AsyncPool:
         connection = await self._connection()
         try:
             return await async_rows(connection, name, *arguments)
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeEncodeError) as error:
             failure = translated(error)
             if isinstance(failure, OutcomeUnknown):
                 await self._pool.check()  # a server that goes takes more of them with it
@@ -142,7 +149,7 @@ class SyncPool:
         connection = self._connection()
         try:
             return sync_rows(connection, name, *arguments)
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeEncodeError) as error:
             failure = translated(error)
             if isinstance(failure, OutcomeUnknown):
                 self._pool.check()
@@ -198,10 +205,12 @@ def sync_rows(connection: object, name: str, *arguments: object) -> Rows:
         return cursor.fetchall()
 
 
-def translated(error: psycopg.Error) -> StoreError:
+def translated(error: psycopg.Error | UnicodeEncodeError) -> StoreError:
     """What the server says, and connections that break; all else is a statement that cannot be sent."""
+    if isinstance(error, UnicodeError):
+        return Unstorable(f"it contains what is no character ({error.reason})")
     if error.sqlstate is None and not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        return Refused(said_by(error))
+        return Unstorable(said_by(error)) if isinstance(error, psycopg.DataError) else Refused(said_by(error))
     return translate(error)
 
 

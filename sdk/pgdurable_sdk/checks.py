@@ -1,4 +1,4 @@
-"""What a duration, a factor or a number of attempts may be, said where it is given.
+"""What a duration, a factor, a number of attempts or a name may be, said where it is given.
 
 Those of declarations raise DefinitionError, and let None pass: it means that nothing is said.
 """
@@ -6,9 +6,14 @@ Those of declarations raise DefinitionError, and let None pass: it means that no
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pgdurable_sdk.exceptions import DefinitionError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def check_duration(name: str, value: object) -> None:
@@ -56,10 +61,57 @@ NAME_LIMIT = 1024
 """Bytes of a key, or of a name under it: they are in one index, which has room for 2.7 KB in all."""
 
 
-def need_name(what: str, name: str) -> None:
-    """Raise UsageError for a name of state or of a promise that is too long to be found by."""
-    if len(name) > NAME_LIMIT // 4 and len(name.encode(errors="replace")) > NAME_LIMIT:
-        raise UsageError(f"{what}: the name {name[:40]!r}... is longer than {NAME_LIMIT} bytes")
+DEFINED_LIMIT = 255
+"""Characters of the name of a service or handler: it stands in front of keys and names in that index, and in
+notifications."""
+
+_SERVICE = re.compile(r"([a-zA-Z]|_[a-zA-Z0-9])[a-zA-Z0-9._-]*")
+
+
+def check_defined_name(what: str, name: object) -> None:
+    """The name of a service or handler stands in paths. Restate's rule for services, and for both here."""
+    if not isinstance(name, str) or not _SERVICE.fullmatch(name):
+        raise DefinitionError(
+            f"{name!r} cannot be the name of a {what}: letters, digits, '.', '_' and '-' only, "
+            "beginning with a letter (or with '_' and a letter or digit)"
+        )
+    if len(name) > DEFINED_LIMIT:
+        raise DefinitionError(
+            f"the name of the {what} {name[:40]}... is longer than {DEFINED_LIMIT} characters"
+        )
+
+
+def flaw(text: object, limit: int | None = NAME_LIMIT) -> str | None:
+    """Why ``text`` cannot be stored, or is longer than ``limit`` bytes, in words; None: it can be."""
+    if not isinstance(text, str):
+        return "it has to be a str"
+    if "\0" in text:
+        return "it contains a NUL character"
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        return "it contains half a surrogate pair, which is no character"
+    if limit is not None and (len(text) > limit or len(text.encode()) > limit):
+        return f"it is longer than {limit} bytes"
+    return None
+
+
+def header_flaw(headers: Mapping[str, str]) -> str | None:
+    """Why one of them cannot be stored, in words; None: all can be."""
+    for name, value in headers.items():
+        if (wrong := flaw(name, None) or flaw(value, None)) is not None:
+            return f"header {shown(name)} with the value {shown(value)}: {wrong}"
+    return None
+
+
+def need_name(what: str, name: object) -> None:
+    """Raise UsageError for a name that cannot be stored, or is too long to be found by."""
+    if (wrong := flaw(name)) is not None:
+        raise UsageError(f"{what}: bad name {shown(name)}: {wrong}")
+
+
+def shown(value: object) -> str:
+    """Enough of it to be recognised."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:40]}..."
 
 
 def need_duration(what: str, value: object) -> None:

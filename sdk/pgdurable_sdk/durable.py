@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.structs import replace
 
 from pgdurable_sdk import hints, ids, reads
-from pgdurable_sdk.checks import need_duration, need_name
+from pgdurable_sdk.checks import need_duration, need_name, shown
 from pgdurable_sdk.context import DurablePromise, Request, WorkflowContext
 from pgdurable_sdk.exceptions import SerdeError, TerminalError, UsageError
 from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle, SleepFuture
 from pgdurable_sdk.handler import HandlerType, handler_of
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.entries import CallRequest, Entry, Outcome
+from pgdurable_sdk.outgoing import check_names, check_request
 from pgdurable_sdk.run import DEFAULTS, RunOptions
 from pgdurable_sdk.serde import DEFAULT, Serde, resolve
 from pgdurable_sdk.steps import Step
@@ -108,6 +109,7 @@ class DurableContext(WorkflowContext):
     ) -> DurableFuture[Any]:
         attempt = self._attempt
         attempt.check()
+        need_name("run()", name)
         try:
             hint = options.type_hint
         except AttributeError:
@@ -121,6 +123,7 @@ class DurableContext(WorkflowContext):
         return step
 
     def sleep(self, delta: timedelta, name: str | None = None) -> SleepFuture:
+        _need_entry_name("sleep()", name)
         return self._attempt.timer(delta, name)
 
     # Other invocations.
@@ -175,6 +178,7 @@ class DurableContext(WorkflowContext):
         headers: dict[str, str] | None = None,
     ) -> CallFuture[bytes]:
         request = CallRequest(service, handler, key, arg, headers or {}, idempotency_key)
+        check_names(request)
         return self._call_request(request, bytes)
 
     def generic_send(
@@ -187,7 +191,9 @@ class DurableContext(WorkflowContext):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> SendHandle:
-        return self._send(CallRequest(service, handler, key, arg, headers or {}, idempotency_key), send_delay)
+        request = CallRequest(service, handler, key, arg, headers or {}, idempotency_key)
+        check_names(request)
+        return self._send(request, send_delay)
 
     def cancel_invocation(self, invocation_id: str) -> None:
         self._issue(commands.cancel(_invocation(invocation_id)))
@@ -223,10 +229,12 @@ class DurableContext(WorkflowContext):
 
     def signal(self, name: str, serde: Serde[Any] = DEFAULT, type_hint: Any = None) -> DurableFuture[Any]:
         self._attempt.check()
+        need_name("signal()", name)
         handle = self._attempt.machine.named_signal(name)
         return Result(self._attempt, handle, _decoder(serde, type_hint))
 
     def resolve_signal(self, invocation_id: str, name: str, value: Any, serde: Serde[Any] = DEFAULT) -> None:
+        need_name("resolve_signal()", name)
         target = _invocation(invocation_id)
         self._issue(
             commands.send_signal(target, name, Outcome.SUCCESS, self._attempt.serialize(serde, value))
@@ -235,6 +243,7 @@ class DurableContext(WorkflowContext):
     def reject_signal(
         self, invocation_id: str, name: str, failure_message: str, failure_code: int = 500
     ) -> None:
+        need_name("reject_signal()", name)
         failure = commands.failure(failure_code, failure_message)
         self._issue(commands.send_signal(_invocation(invocation_id), name, Outcome.FAILURE, failure))
 
@@ -248,26 +257,33 @@ class DurableContext(WorkflowContext):
         entry_name: str | None = None,
     ) -> DurableFuture[Any]:
         self._need_key("get()")
+        need_name("get()", name)
+        _need_entry_name("get()", entry_name)
         return reads.get(self._attempt, name, _decoder(serde, type_hint), entry_name)
 
     def state_keys(self, entry_name: str | None = None) -> DurableFuture[list[str]]:
         self._need_key("state_keys()")
+        _need_entry_name("state_keys()", entry_name)
         return reads.keys(self._attempt, entry_name)
 
     def set(self, name: str, value: Any, serde: Serde[Any] = DEFAULT, entry_name: str | None = None) -> None:
         self._need_write("set()")
         need_name("set()", name)
+        _need_entry_name("set()", entry_name)
         data = self._attempt.serialize(serde, value)
         self._issue(commands.set_state(name, data, entry_name=entry_name))
         self._attempt.state.set(name, data)
 
     def clear(self, name: str, entry_name: str | None = None) -> None:
         self._need_write("clear()")
+        need_name("clear()", name)
+        _need_entry_name("clear()", entry_name)
         self._issue(commands.clear_state(name, entry_name=entry_name))
         self._attempt.state.set(name, None)
 
     def clear_all(self, entry_name: str | None = None) -> None:
         self._need_write("clear_all()")
+        _need_entry_name("clear_all()", entry_name)
         self._issue(commands.clear_all_state(entry_name=entry_name))
         self._attempt.state.clear_all()
 
@@ -316,6 +332,7 @@ class DurableContext(WorkflowContext):
 
     def _target_id(self, request: CallRequest) -> UUID:
         """Made up once, and recorded with the call."""
+        check_request(request, self._attempt.limits)
         self._attempt.enter()
         recorded = self._attempt.machine.upcoming
         if recorded is not None and recorded.target_id is not None:
@@ -436,7 +453,13 @@ def _check_key(handler: Handler, key: object) -> None:
     )
 
 
+def _need_entry_name(what: str, name: str | None) -> None:
+    if name is not None:
+        need_name(what, name)
+
+
 def _invocation(text: str) -> UUID:
+    _need_id("an invocation", text)
     try:
         return ids.parse_id(text)
     except ValueError as error:
@@ -444,7 +467,13 @@ def _invocation(text: str) -> UUID:
 
 
 def _awakeable(text: str) -> tuple[UUID, int]:
+    _need_id("an awakeable", text)
     try:
         return ids.parse_awakeable_id(text)
     except ValueError as error:
         raise TerminalError(str(error), 400) from None
+
+
+def _need_id(what: str, text: object) -> None:
+    if not isinstance(text, str):
+        raise UsageError(f"the id of {what} is a str, not {shown(text)}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from pgdurable_sdk import models
 from pgdurable_sdk import serde as serdes
+from pgdurable_sdk.checks import check_defined_name
 from pgdurable_sdk.exceptions import DefinitionError, RetryableError, SerdeError, TerminalError
 from pgdurable_sdk.options import Options as Options  # part of a Handler, for those who read one
 
@@ -142,6 +143,7 @@ def make_handler(
     name = name or getattr(function, "__name__", None)
     if not name:
         raise DefinitionError(f"{function!r} has no name; give the handler one: handler(name=...)")
+    check_defined_name("handler", name)
     where = f"{service}/{name}"
     parameters = _parameters(where, function)
     hints = _hints(where, function, parameters[1:])

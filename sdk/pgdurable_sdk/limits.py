@@ -1,12 +1,15 @@
-"""How large a payload may be, and a journal. Each is in memory as a whole, in the handler, the engine and the
-database.
+"""How large a payload may be, the headers beside it, and a journal. Each is in memory as a whole, in the
+handler, the engine and the database.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["LIMITS", "MEBIBYTE", "Limits"]
 
@@ -32,6 +35,10 @@ class Limits:
     """Bytes of all payloads of a journal, and of the notifications that came."""
     children: int = 10_000
     """Calls that have no result yet."""
+    headers: int = 100
+    """Of one call or request."""
+    header_bytes: int = 64 * 1024
+    """Of the names and values of these, together."""
 
     def full(self, entries: int, stored: int, children: int) -> str | None:
         """What to say of an invocation that wants to journal one more entry, and must not."""
@@ -44,6 +51,15 @@ class Limits:
                 f"it waits for {self.children} calls, which is the limit: await some before you make more, "
                 "or raise children in the engine's settings"
             )
+        return None
+
+    def weigh_headers(self, headers: Mapping[str, str]) -> str | None:
+        """What to say of headers that are more than there may be."""
+        if len(headers) > self.headers:
+            return f"there are {len(headers)} headers, and {self.headers} is the limit"
+        size = sum(len(name.encode()) + len(value.encode()) for name, value in headers.items())
+        if size > self.header_bytes:
+            return f"the headers have {size} bytes, and {self.header_bytes} is the limit"
         return None
 
     def weigh(self, size: int, what: str, target: str) -> str | None:

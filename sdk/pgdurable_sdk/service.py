@@ -6,11 +6,11 @@ handlers can be called, tested and typed as the plain functions they are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, Unpack
 
 from pgdurable_sdk import manifest
+from pgdurable_sdk.checks import check_defined_name
 from pgdurable_sdk.exceptions import DefinitionError
 from pgdurable_sdk.handler import Handler, HandlerType, ServiceType, make_handler
 from pgdurable_sdk.options import KeyedOptions, MainOptions, Options, ServiceOptions, check_options
@@ -18,7 +18,6 @@ from pgdurable_sdk.serde import DEFAULT, Serde
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_NAME = re.compile(r"^([a-zA-Z]|_[a-zA-Z0-9])[a-zA-Z0-9._-]*$")
 _JSON = "application/json"
 
 
@@ -28,11 +27,7 @@ class _Definition:
     type: ServiceType
 
     def __init__(self, name: str, description: str | None, options: Options) -> None:
-        if not _NAME.match(name):
-            raise DefinitionError(
-                f"{name!r} cannot be the name of a service: letters, digits, '.', '_' and '-' only, "
-                "beginning with a letter (or with '_' and a letter or digit)"
-            )
+        check_defined_name("service", name)
         self.name = name
         self.description = description
         self.options = options

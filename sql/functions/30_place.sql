@@ -1,7 +1,8 @@
 -- From runnable to running: what a worker may take itself it takes in the same transaction, the rest goes to `ready`.
 
 -- What an attempt needs. For the ids in p_fresh the caller holds the input already, so no journal is read. Of the state
--- comes what the worker wants for this handler (p_preload), unless it is more than a MiB; the rest stays here and is
+-- comes what the worker wants for this handler (p_preload), unless it is more than a MiB, where a value counts as its name
+-- and 100 bytes more than it is: so of many small ones no more than 10,486 are looked at. The rest stays here and is
 -- read name by name when the handler asks. Each case reads the rows it needs and no others: names are looked up one by
 -- one, as PostgreSQL before 17 would rather read all of a key than `name = any (...)` of it.
 create or replace function pgdurable_engine.starts(
@@ -45,8 +46,12 @@ as $$
     left join lateral (
         select wanted.names, 1048576 >= case
             when wanted.names is null then (
-                select coalesce(sum(octet_length(s.value)), 0)
-                from pgdurable_engine.state s where s.service = i.service and s.key = i.key
+                select coalesce(sum(octet_length(s.name) + octet_length(s.value) + 100), 0)
+                from (
+                    select x.name, x.value from pgdurable_engine.state x
+                    where x.service = i.service and x.key = i.key
+                    limit 10486
+                ) s
             )
             when cardinality(wanted.names) > 0 then (
                 select coalesce(sum(octet_length(s.value)), 0)
@@ -87,8 +92,12 @@ as $$
     )::pgdurable_engine.start)
     from unnest(p_new) n
     left join lateral (
-        select coalesce(sum(octet_length(s.value)), 0) <= 1048576 as fits
-        from pgdurable_engine.state s where s.service = n.service and s.key = n.key
+        select coalesce(sum(octet_length(s.name) + octet_length(s.value) + 100), 0) <= 1048576 as fits
+        from (
+            select x.name, x.value from pgdurable_engine.state x
+            where x.service = n.service and x.key = n.key
+            limit 10486
+        ) s
     ) state on n.key is not null
     where n.id = any (p_taken)
 $$;

@@ -2,12 +2,20 @@
 -- those of 70_control.sql. A value is given as JSON or, for handlers with another serialisation, as bytes.
 
 create or replace function pgdurable_engine.payload(p_value json, p_bytes bytea) returns bytea
-language sql immutable parallel safe
-as $$ select coalesce(p_bytes, convert_to(p_value::text, 'UTF8'), '') $$;
+language plpgsql immutable
+as $$
+begin
+    perform pgdurable_engine.need_value(p_value, p_bytes);
+    return coalesce(p_bytes, convert_to(p_value::text, 'UTF8'), '');
+end $$;
 
 create or replace function pgdurable_engine.failure_payload(p_code int, p_message text) returns bytea
-language sql stable parallel safe
-as $$ select convert_to(json_build_object('code', p_code, 'message', coalesce(p_message, ''))::text, 'UTF8') $$;
+language plpgsql stable
+as $$
+begin
+    perform pgdurable_engine.need_code(p_code);
+    return convert_to(json_build_object('code', p_code, 'message', coalesce(p_message, ''))::text, 'UTF8');
+end $$;
 
 -- The invocation and the signal of a `sign_1...`. Raises PD003 for a mistyped one.
 create or replace function pgdurable_engine.awakeable_signal(p_awakeable text, out id uuid, out signal int)
@@ -64,6 +72,9 @@ declare
     v_result text;
     v_hints  pgdurable_engine.hint[];
 begin
+    perform pgdurable_engine.need_text('service', p_service);
+    perform pgdurable_engine.need_text('key', p_key, 1100);  -- a scope stands in front of it
+    perform pgdurable_engine.need_text('name of a promise', p_name);
     select c.result, c.hints into v_result, v_hints
     from pgdurable_engine.complete_promise_outside(p_service, p_key, p_name, p_outcome, p_value) c;
     perform pgdurable_engine.announce(v_hints);

@@ -153,3 +153,41 @@ def test_unreachable(dsn: str, command: list[str]) -> None:
 
 def test_a_dsn_that_is_none() -> None:
     assert "not a PostgreSQL connection string" in Cli("postgres:/what").refuses("services", "list")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("NaN", "is not JSON"), ("[" * 5000 + "]" * 5000, "nested more deeply"), ('"\\ud800"', "is not JSON")],
+)
+def test_values_that_handlers_could_not_read(cli: Cli, story: Story, value: str, said: str) -> None:
+    story.run(waiting := plain())
+    result = cli.run("awakeables", "resolve", awakeable(story, waiting), value)
+    assert result.exit_code == 2, result.output
+    assert said in " ".join(result.stderr.split())
+
+
+NO_TEXT = b"\xff".decode(errors="surrogateescape")
+"""An argument of a command line that is not UTF-8."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("invocations", "cancel", NO_TEXT),
+        ("invocations", "list", "--service", NO_TEXT),
+        ("awakeables", "resolve", NO_TEXT),
+        ("awakeables", "reject", "sign_1x", NO_TEXT),
+        ("awakeables", "resolve", "sign_1x", "--raw", NO_TEXT),
+        ("state", "get", "Counter", NO_TEXT),
+        ("services", "describe", NO_TEXT),
+        ("deployments", "describe", NO_TEXT),
+        ("sql", f"select '{NO_TEXT}'"),
+        ("sql", "select 1", "--dsn", f"dbname={NO_TEXT}"),
+        ("worker", NO_TEXT, "--dsn", "dbname=nowhere"),
+    ],
+)
+def test_arguments_that_are_no_text(cli: Cli, story: Story, arguments: tuple[str, ...]) -> None:
+    result = cli.run(*arguments)
+    assert result.exit_code in (1, 2), result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert "rror: " in result.stderr

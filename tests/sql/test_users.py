@@ -97,6 +97,58 @@ def test_promises(story: Story) -> None:
     assert [outcome for _, _, _, outcome in story.notifications(attempt.id)] == ["success", "failure"]
 
 
+# --- what cannot be
+
+
+LONG = "repeat('x', 1025)"
+NOT_STORED = {
+    "set_state('Counter', 'k', "
+    + LONG
+    + ", '1')": "bad name of state: it has 1025 bytes, and 1024 is the limit",
+    "set_state('Counter', 'k', null, '1')": "bad name of state: it is null",
+    "set_state('Counter', null, 'n', '1')": "bad key: it is null",
+    "set_state(null, 'k', 'n', '1')": "bad service: it is null",
+    "set_state('Counter', repeat('x', 1101), 'n', '1')": "bad key: it has 1101 bytes",
+    "set_state('Counter', 'k', 'n', '1', '\\x00')": "bad value: it is given as JSON and as bytes",
+    "set_state('Counter', 'k', 'n', bytes => decode(repeat('00', 33554433), 'hex'))": "larger than 32 MiB",
+    "clear_state('Counter', null)": "bad key: it is null",
+    "resolve_promise('Signup', 'w', " + LONG + ")": "bad name of a promise: it has 1025 bytes",
+    "resolve_promise('Signup', 'w', null)": "bad name of a promise: it is null",
+    "reject_promise('Signup', 'w', 'p', 'no', 99)": "bad code 99",
+    "reject_promise('Signup', 'w', 'p', 'no', 1000)": "bad code 1000",
+    "reject_promise('Signup', 'w', 'p', 'no', null)": "bad code null",
+}
+
+
+@pytest.mark.parametrize("call", NOT_STORED)
+def test_what_cannot_be_stored_is_told_with_a_hint(story: Story, call: str) -> None:
+    with pytest.raises(psycopg.Error, match=NOT_STORED[call]) as raised:
+        story.value(f"select pgdurable.{call}")
+    assert raised.value.sqlstate == "PD006"
+    assert raised.value.diag.message_hint
+
+
+@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "kill", "purge", "purge_journal"])
+def test_no_id_is_nobody(story: Story, verb: str) -> None:
+    assert story.value(f"select pgdurable.{verb}(null)") == "not_found"
+
+
+def test_the_json_of_a_value_may_be_anything_that_is_json(story: Story) -> None:
+    """A NUL in it, and a name twice: it is the handler that reads it."""
+    attempt = story.run(plain())
+    story.apply(attempt.suspend(-AWAKEABLE))
+    value = '{"a": "\\u0000", "a": 1}'
+    assert (
+        story.value("select pgdurable.resolve_awakeable(%s, %s)", [awakeable(attempt.id), value])
+        == "accepted"
+    )
+    (notification,) = story.claim_one().start["notifications"]
+    assert unhexed(notification["value"]) == value
+    assert story.value("select count(*) from pgdurable.sys_journal where entry_json is not null") > 0
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        story.value("select pgdurable.resolve_awakeable(%s, 'NaN')", [awakeable(attempt.id)])
+
+
 # --- announcements: these are sent at commit, so here is a database for each test
 
 
@@ -163,4 +215,4 @@ def test_nothing_to_announce(story: Story) -> None:
 
 def test_a_payload_is_json_or_bytes(story: Story) -> None:
     assert story.value("select pgdurable_engine.payload('null', null)") == b"null"
-    assert story.value("select pgdurable_engine.payload('1', %s::bytea)", [hexed("x")]) == b"x"
+    assert story.value("select pgdurable_engine.payload(null, %s::bytea)", [hexed("x")]) == b"x"

@@ -19,6 +19,7 @@ from pgdurable.store.errors import (
     ServiceTypeChanged,
     StoreError,
     TryAgain,
+    Unstorable,
     WorkerFenced,
     translate,
 )
@@ -40,7 +41,9 @@ TABLE = {
     "57P01": OutcomeUnknown,
     "57P02": OutcomeUnknown,
     "08006": OutcomeUnknown,
-    "22021": Refused,
+    "22021": Unstorable,
+    "54000": Unstorable,
+    "PD006": Unstorable,
     "42883": TryAgain,
     "42P01": TryAgain,
     "23505": Refused,

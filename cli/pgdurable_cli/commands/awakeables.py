@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 import click
+import msgspec
 
 from pgdurable_cli.errors import Failure
 from pgdurable_cli.groups import AliasedGroup
@@ -54,9 +55,11 @@ awakeables.add(reject)
 def payload(value: str | None, *, raw: bool) -> bytes:
     """Raises a usage error for what is no JSON, which is nearly always a forgotten pair of quotes."""
     if value is None or raw:
-        return (value or "").encode()
+        return (value or "").encode(errors="surrogateescape")
     try:
-        json.loads(value)
+        msgspec.json.decode(value)
+    except RecursionError:
+        raise click.BadParameter("VALUE is nested more deeply than handlers can read") from None
     except ValueError:
         quoted = json.dumps(value, ensure_ascii=False)
         raise click.BadParameter(

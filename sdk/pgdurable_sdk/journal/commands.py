@@ -30,12 +30,16 @@ def detail(**parts: object) -> str | None:
 
 def failure(code: int, message: str, metadata: dict[str, str] | None = None) -> bytes:
     """The value of an entry or notification whose outcome is ``failure``."""
-    # An error may say anything, and must not fail to be said: JSON has no lone surrogates.
-    said = message.encode("utf-8", "backslashreplace").decode()
-    fields: dict[str, object] = {"code": code, "message": said}
+    fields: dict[str, object] = {"code": code, "message": sayable(message)}
     if metadata:
-        fields["metadata"] = metadata
+        fields["metadata"] = {sayable(name): sayable(value) for name, value in metadata.items()}
     return msgspec.json.encode(fields)
+
+
+def sayable(text: object) -> str:
+    """``text`` as it can be stored: an error may say anything, and must not fail to be said. JSON has no lone
+    surrogates, PostgreSQL no NUL."""
+    return str(text).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 # State: the name is the state key, ``entry_name`` what the author calls this access.

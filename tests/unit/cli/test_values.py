@@ -22,6 +22,10 @@ from pgdurable_cli.values import as_json, brief, decoded, readable, shortened
         (b"", "(empty)"),
         (b"\xff\x00", "\\xff00"),
         (b"null", "null"),
+        (b"NaN", "NaN"),
+        (b'"\\ud800"', '"\\ud800"'),
+        (b"[" * 5000, "[" * 5000),
+        (b"[" * 5000 + b"]" * 5000, "[" * 5000 + "]" * 5000),
     ],
 )
 def test_readable(payload: bytes, shown: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgdurable.engine.outcome import storable
+from pgdurable.engine.outcome import sayable
 from pgdurable_sdk.journal import commands
 
 
@@ -12,8 +12,8 @@ from pgdurable_sdk.journal import commands
     ("said", "stored"),
     [("plain", "plain"), ("zürich ✓", "zürich ✓"), ("a\0b", "a\\x00b"), ("a\ud800b", "a\\ud800b")],
 )
-def test_messages_are_made_storable(said: str, stored: str) -> None:
-    assert storable(said) == stored
+def test_messages_are_made_sayable(said: str, stored: str) -> None:
+    assert sayable(said) == stored
     stored.encode()
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 Calls = list[asyncio.Task[httpx.Response]]
-BOUNDS = Bounds(body=100, headers=20, requests=3, requests_away=2, held=150)
+BOUNDS = Bounds(body=100, headers=20, header_bytes=2000, requests=3, requests_away=2, held=150)
 
 
 @pytest.fixture
@@ -65,6 +65,20 @@ async def test_headers(client: httpx.AsyncClient, engine: FakeEngine, more: int,
     response = await client.post("/Greeter/greet", headers=headers)
     assert response.status_code == status
     assert status == 200 or "more than 20 headers" in response.json()["message"]
+
+
+@pytest.mark.parametrize(("more", "status"), [(-1, 200), (0, 200), (1, 431)])
+async def test_bytes_of_headers(
+    client: httpx.AsyncClient, engine: FakeEngine, more: int, status: int
+) -> None:
+    """With the path and the query, which a handler is given as a header."""
+    path = "/Greeter/greet?a=b"
+    sent = client.build_request("POST", path).headers
+    usual = len(path) - 1 + sum(len(name) + len(value) for name, value in sent.raw)
+    headers = {"x-pad": "v" * (BOUNDS.header_bytes - usual - len("x-pad") + more)}
+    response = await client.post(path, headers=headers)
+    assert response.status_code == status
+    assert status == 200 or "more than 2000 bytes" in response.json()["message"]
 
 
 @pytest.mark.parametrize(("size", "status"), [(8191, 404), (8192, 404), (8193, 414)])
