@@ -65,9 +65,9 @@ def from_http(request: Request[Any, Any, Any], error: HTTPException) -> Response
     if isinstance(error.__cause__, SerializationException):
         return from_body(request, error.__cause__)
     said = error.detail or "the request cannot be served"
-    parts: Any = error.extra if isinstance(error, ValidationException) else None
+    parts = error.extra if isinstance(error, ValidationException) else None
     if isinstance(parts, list):
-        said = "; ".join([said, *(": ".join(_words(part)) for part in cast("list[Any]", parts))])
+        said = "; ".join([said, *(": ".join(_words(part)) for part in parts)])
     return answer(error.status_code, said)
 
 

@@ -27,5 +27,6 @@ def check_names(request: CallRequest) -> None:
     """Raise UsageError for a call by names that are none, or with what are no bytes."""
     need_name("the service of a call", request.service)
     need_name("the handler of a call", request.handler)
-    if not isinstance(request.parameter, bytes):
-        raise UsageError(f"the argument of a call by name is bytes, not {shown(request.parameter)}")
+    parameter: object = request.parameter
+    if not isinstance(parameter, bytes):
+        raise UsageError(f"the argument of a call by name is bytes, not {shown(parameter)}")

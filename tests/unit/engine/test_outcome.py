@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pgdurable.engine.outcome import sayable
 from pgdurable_sdk.journal import commands
+from pgdurable_sdk.journal.commands import sayable
 
 
 @pytest.mark.parametrize(
