@@ -27,6 +27,5 @@ def check_names(request: CallRequest) -> None:
     """Raise UsageError for a call by names that are none, or with what are no bytes."""
     need_name("the service of a call", request.service)
     need_name("the handler of a call", request.handler)
-    parameter: object = request.parameter
-    if not isinstance(parameter, bytes):
-        raise UsageError(f"the argument of a call by name is bytes, not {shown(parameter)}")
+    if not isinstance(request.parameter, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] (untyped callers)
+        raise UsageError(f"the argument of a call by name is bytes, not {shown(request.parameter)}")
