@@ -7,7 +7,7 @@ import contextvars
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
-from pgdurable_sdk.futures import CURRENT
+from pgdurable_sdk.futures import CURRENT, LENDER
 from pgdurable_sdk.sync import CURRENT_SYNC
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def current_context() -> Context | SyncContext | None:
 
 
 @contextmanager
-def in_turn() -> Generator[None]:
-    """Let the task that runs here await what the context returns, while this is entered.
+def in_turn(*, children: bool = False) -> Generator[None]:
+    """Let the task that runs here await what the context returns, while this is entered. With ``children``,
+    so may the tasks that it starts meanwhile.
 
     Otherwise only the handler's own task may: which of several goes on first is not journaled. Whoever enters
     this answers for it that tasks take their turns one after the other, and in the same order in a replay.
@@ -45,13 +46,18 @@ def in_turn() -> Generator[None]:
     """
     attempt = CURRENT.get()
     task = None if attempt is None else asyncio.current_task()
-    if attempt is None or task is None or not attempt.take_turn(task):
+    if attempt is None or task is None:
         yield
         return
+    taken = attempt.take_turn(task)
+    lent = LENDER.set(task) if children else None
     try:
         yield
     finally:
-        attempt.end_turn(task)
+        if lent is not None:
+            LENDER.reset(lent)
+        if taken:
+            attempt.end_turn(task)
 
 
 class contextvar(Generic[P, T]):

@@ -82,6 +82,9 @@ class Waiter(Protocol):
 CURRENT: ContextVar[Waiter | None] = ContextVar("pgdurable_attempt", default=None)
 """The attempt that this task runs."""
 
+LENDER: ContextVar[asyncio.Task[Any] | None] = ContextVar("pgdurable_lender", default=None)
+"""The task whose turn is also that of the tasks which it starts, of which this is one."""
+
 
 class DurableFuture(Generic[T_co]):
     """A result that is journaled: awaited again, or after a crash, it is the same.

@@ -32,7 +32,15 @@ from pgdurable_sdk.exceptions import (
     UnknownTarget,
     UsageError,
 )
-from pgdurable_sdk.futures import CURRENT, NOT_OF_ASYNCIO, ONE_AT_A_TIME, SleepFuture, foreign, in_step
+from pgdurable_sdk.futures import (
+    CURRENT,
+    LENDER,
+    NOT_OF_ASYNCIO,
+    ONE_AT_A_TIME,
+    SleepFuture,
+    foreign,
+    in_step,
+)
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.awaits import Node, settled, unsettled
 from pgdurable_sdk.journal.entries import EntryType, Outcome
@@ -321,7 +329,7 @@ class Execution:
     def take_turn(self, task: asyncio.Task[Any]) -> bool:
         """Let this task await what the context returns, until `end_turn`; False if it may already. Whoever
         calls this answers for it that a replay gives turns in the same order."""
-        if task is self.task or task in self.turns:
+        if self._has_turn(task):
             return False
         self.turns.add(task)
         return True
@@ -332,11 +340,14 @@ class Execution:
 
     def need_turn(self, task: asyncio.Task[Any] | None) -> None:
         """Raise if this task may not wait now."""
-        if task is not self.task and task not in self.turns:
+        if not (self._has_turn(task) or self._has_turn(LENDER.get())):
             raise self._stop(UsageError(NOT_OF_ASYNCIO))
         if self._waiter is not None:
             self._wake()
             raise self._stop(UsageError(ONE_AT_A_TIME))
+
+    def _has_turn(self, task: asyncio.Task[Any] | None) -> bool:
+        return task is not None and (task is self.task or task in self.turns)
 
     def replay_what_is_new(self) -> None:
         """At an await that would go on at once: if every await is to be replayed, and this attempt journaled

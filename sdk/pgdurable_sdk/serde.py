@@ -167,6 +167,9 @@ def _encode_foreign(value: Any) -> Any:
     """What msgspec does not know."""
     if models.is_model(type(value)):
         return msgspec.Raw(value.model_dump_json().encode())
+    for plain in (str, int, float):  # a class made of one of them, as libraries have: it is that in JSON
+        if isinstance(value, plain):
+            return plain(value)
     raise NotImplementedError(f"{_name_of(type(value))} has no JSON form; use a dataclass, or give a serde")
 
 

@@ -8,7 +8,11 @@ import sys
 
 import pytest
 
+from pgdurable.ext.extras import needs
+
 EXTRAS = {
+    "adk": ("google.adk", "adk", "RestatePlugin"),
+    "langchain": ("langchain", "langchain", "RestateMiddleware"),
     "openai": ("agents", "openai", "DurableRunner"),
     "pydantic": ("pydantic_ai", "pydantic-ai", "RestateAgent"),
     "tracing": ("opentelemetry", "tracing", "RestateTracer"),
@@ -27,6 +31,20 @@ def test_a_missing_library_is_said_with_its_extra(extension: str, monkeypatch: p
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError, match=rf"pip install 'pgdurable\[{extra}\]'"):
         getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("missing", ["google", "google.adk", "google.adk.agents", "pydantic"])
+def test_whatever_of_it_is_missing_is_said(missing: str) -> None:
+    with pytest.raises(ImportError, match=r"needs google\.adk.*'pgdurable\[adk\]'"), LIBRARY:
+        raise ModuleNotFoundError(name=missing)
+
+
+def test_what_is_missing_beside_it_is_said_as_ever() -> None:
+    with pytest.raises(ModuleNotFoundError), LIBRARY:
+        raise ModuleNotFoundError(name="googleapi")
+
+
+LIBRARY = needs("google.adk", "pydantic", extra="adk")
 
 
 def test_nothing_of_it_is_imported_with_pgdurable() -> None:

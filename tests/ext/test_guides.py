@@ -11,7 +11,7 @@ from tests.engine.watching import until
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
-GUIDES = ["guide_pydantic_ai", "guide_openai"]
+GUIDES = ["guide_pydantic_ai", "guide_openai", "guide_adk", "guide_langchain"]
 
 
 @pytest.mark.slow
@@ -22,7 +22,8 @@ async def test_an_agent_goes_on_where_its_worker_was_killed(engine: Engine, guid
     await worker.ready()
     await other.ready()
     client = await engine.client()
-    id = await client.send("Assistant", "ask", "How is it in Rome and Oslo?")
+    key = "ann" if guide == "guide_adk" else None  # an object, for the sake of the conversation
+    id = await client.send("Assistant", "ask", "How is it in Rome and Oslo?", key=key)
     await until(lambda: engine.ledger.count("tool") == 2, 10, "the second tool is at work")
     pid = engine.ledger.lines("tool", city="Oslo")[0].pid
     next(process for process in (worker, other) if process.pid == pid).kill()

@@ -12,6 +12,10 @@ from tests.unit.test_restate_names import find, parameters
 NAMES: Final = {
     "turnstile": "Turnstile",
     "tracing": "RestateTracer RestateTracerProvider",
+    "adk": """
+        RestatePlugin RestateSessionService RestateEventSummarizer restate_context restate_object_context
+        """,
+    "langchain": "RestateMiddleware restate_context restate_object_context",
     "openai": """
         DurableRunner durable_function_tool RestateSession raise_terminal_errors propagate_cancellation
         restate_context restate_object_context
@@ -30,6 +34,23 @@ SIGNATURES: Final = {
     "turnstile.Turnstile.cancel_all": "",
     "tracing.RestateTracer": "tracer",
     "tracing.RestateTracerProvider": "provider",
+    "adk.RestatePlugin": "run_options=",
+    "adk.RestateSessionService": "",
+    "adk.RestateSessionService.ctx": "",
+    "adk.RestateSessionService.create_session": "app_name, user_id, state=, session_id=",
+    "adk.RestateSessionService.has_session": "session_id",
+    "adk.RestateSessionService.get_session": "app_name, user_id, session_id, config=",
+    "adk.RestateSessionService.list_sessions": "app_name, user_id=",
+    "adk.RestateSessionService.delete_session": "app_name, user_id, session_id",
+    "adk.RestateSessionService.append_event": "session, event",
+    "adk.RestateSessionService.flush_session_state": "session",
+    "adk.RestateEventSummarizer": "inner, max_retries=",
+    "adk.RestateEventSummarizer.from_llm": "llm, prompt_template=, max_retries=",
+    "adk.RestateEventSummarizer.from_summarizer": "summarizer, max_retries=",
+    "adk.RestateEventSummarizer.maybe_summarize_events": "events",
+    "langchain.RestateMiddleware": "run_options=",
+    "langchain.RestateMiddleware.awrap_model_call": "request, handler",
+    "langchain.RestateMiddleware.awrap_tool_call": "request, handler",
     "openai.DurableRunner.run": "starting_agent, input, use_restate_session=",
     "openai.raise_terminal_errors": "context, error",
     "openai.propagate_cancellation": "failure_error_function=",

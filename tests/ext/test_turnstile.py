@@ -157,6 +157,38 @@ async def test_a_task_without_a_turn_may_not_wait(serve: Serve) -> None:
             await env.client.service_call(answer, None)
 
 
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_turn_may_be_lent_to_the_tasks_that_it_starts(serve: Serve, own: bool) -> None:
+    service, late = Service("Agent"), list[asyncio.Task[None]]()
+
+    @service.handler()
+    async def answer(ctx: Context, what: str) -> str:
+        async def wait(begin: asyncio.Event | None = None) -> None:
+            if begin is not None:
+                await begin.wait()
+            await ctx.sleep(MOMENT)
+
+        async def tool() -> None:
+            begin = asyncio.Event()
+            with in_turn(children=True):
+                await asyncio.create_task(wait())
+                late.append(asyncio.create_task(wait(begin)))
+            begin.set()
+            if what == "within":
+                late.pop().cancel()
+            else:
+                await (late.pop() if what == "begun within" else asyncio.create_task(wait()))
+
+        await (tool() if own else asyncio.create_task(tool()))
+        return "done"
+
+    async with serve(service, disable_retries=True) as env:
+        assert await env.client.service_call(answer, "within") == "done"
+        for what in ["after"] if own else ["begun within", "after"]:
+            with pytest.raises(TerminalError, match="awaited by the handler's own task"):
+                await env.client.service_call(answer, what)
+
+
 async def test_a_tool_that_is_cancelled_undoes_what_it_did(serve: Serve) -> None:
     service = Service("Agent")
     undone: list[str] = []

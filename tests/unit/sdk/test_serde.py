@@ -94,6 +94,21 @@ def test_type_hints_are_honoured(hint: Any, value: Any) -> None:
     assert serde.deserialize(serde.serialize(value)) == value
 
 
+class Text(str):
+    pass
+
+
+class Amount(float):
+    pass
+
+
+def test_classes_made_of_plain_ones_are_plain() -> None:
+    assert (
+        DEFAULT.serialize({"text": [Text("ü")], "amount": Amount(1.5)})
+        == '{"text":["ü"],"amount":1.5}'.encode()
+    )
+
+
 def test_none_is_no_bytes() -> None:
     assert DEFAULT.serialize(None) == b""
     assert DEFAULT.deserialize(b"") is None
