@@ -248,7 +248,7 @@ class Attempt:
             key=request.key,
             handler_type=target.handler_type,
             input=request.parameter,
-            headers=to_detail(request.headers),
+            headers=to_detail(request.headers, encoded=self._residents.codec is not None),
             idempotency_key=request.idempotency_key,
             delay=entry.delay,
             caller_id=self.id,
@@ -341,11 +341,13 @@ def start_of(
         body, detail = input.input, input.headers
     else:
         body, detail = row.entries[0].value or b"", row.entries[0].detail
+    beside = from_detail(detail)
     return Start(
         id=row.id,
         input=body,
+        input_encoded=beside.encoded,
         key=row.key,
-        headers=from_detail(detail),
+        headers=beside.headers,
         trace_parent=row.trace_parent,
         entries=[
             Recorded(

@@ -1,22 +1,31 @@
-"""Headers of an invocation, as its Input entry keeps them: ``{"headers": {...}}`` in the entry's detail."""
+"""What comes along with an invocation's input, as its Input entry keeps it in its detail: headers, and
+whether the input was encoded.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class _Detail(msgspec.Struct, omit_defaults=True):
+class Detail(msgspec.Struct, omit_defaults=True):
+    """``{"headers": {...}, "encoded": true}``."""
+
     headers: dict[str, str] = {}
+    encoded: bool = False
+    """By a journal value codec. An app that has lost its codec must not take the input for a wrong one."""
 
 
-_decoder = msgspec.json.Decoder(_Detail)
+_decoder = msgspec.json.Decoder(Detail)
+_NOTHING = Detail()
 
 
-def to_detail(headers: dict[str, str]) -> str | None:
-    """The stored form; None where there are none."""
-    return msgspec.json.encode(_Detail(headers)).decode() if headers else None
+def to_detail(headers: dict[str, str], *, encoded: bool = False) -> str | None:
+    """The stored form; None where there is nothing to say."""
+    if not headers and not encoded:
+        return None
+    return msgspec.json.encode(Detail(headers, encoded)).decode()
 
 
-def from_detail(detail: str | None) -> dict[str, str]:
-    """The headers again."""
-    return _decoder.decode(detail).headers if detail else {}
+def from_detail(detail: str | None) -> Detail:
+    """What was stored."""
+    return _decoder.decode(detail) if detail else _NOTHING

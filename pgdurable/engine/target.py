@@ -92,7 +92,7 @@ class Target:
             key,
             manifest.handler_type,
             input,
-            to_detail(headers),
+            to_detail(headers, encoded=manifest.encoded and bool(input)),
             idempotency_key,
             delay,
             None,

@@ -57,6 +57,8 @@ class Start(Struct, kw_only=True):
 
     id: UUID
     input: bytes
+    input_encoded: bool = False
+    """By the codec of the app that submitted it."""
     key: str | None = None
     headers: dict[str, str] = {}
     trace_parent: str | None = None

@@ -24,6 +24,7 @@ from pgdurable_sdk.endings import Failing, Releasing, cause_of, ending_of, faile
 from pgdurable_sdk.exceptions import (
     AttemptLost,
     Cancelled,
+    CodecError,
     JournalMismatch,
     SdkInternalBaseException,
     SdkInternalException,
@@ -422,6 +423,11 @@ class Execution:
         context = self.context
         if self.coding is not None:
             self.input = await self.coding.decode_input(self.start.input, self.target)
+        elif self.start.input_encoded and self.start.input:
+            raise CodecError(
+                f"the input of {self.target} was encoded by a journal_value_codec, and this app has none: "
+                "serve it with its codec again"
+            )
         if len(self.input) > self.limits.warning:
             self.weigh(self.input, "the input")
         arguments = (handler.read_input(self.input),) if handler.takes_input else ()

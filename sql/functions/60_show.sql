@@ -129,7 +129,7 @@ language sql stable
 as $$
     select json_build_object('Command', json_build_object(coalesce(t.type, 'Unknown'), json_strip_nulls(case
         when t.type = 'Input' then json_build_object(
-            'headers', case when not p_short then pgdurable_engine.headers_json(d.detail) end,
+            'headers', case when not p_short then pgdurable_engine.headers_json(d.detail -> 'headers') end,
             'payload', case when not p_short then pgdurable_engine.bytes_json(coalesce(p_entry.value, '')) end,
             'name', coalesce(p_entry.name, '')
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from tests.engine.apps.coded import Cipher
 from tests.engine.watching import until
@@ -79,6 +81,64 @@ async def test_clients_may_do_it_themselves(engine: Engine) -> None:
         assert await cipher.decode(answer.content) == b'"aa"', "also where they need not"
         answer = await http.post("/Helper/double", json="a", headers={"x-pgdurable-encoded": "perhaps"})
         assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        (
+            "7",
+            "the input of {} cannot be decoded, Cipher.decode failed: ValueError: not of this key. Was it",
+        ),
+        ("no codec", "the input of {} was encoded by a journal_value_codec, and this app has none"),
+    ],
+)
+async def test_a_worker_without_the_right_codec_loses_nothing(
+    engine: Engine, release: str, said: str
+) -> None:
+    """What it cannot read is retried, and paused in the end; everything else goes on."""
+    cipher = Cipher(42)
+    ingress = await engine.begin(ingress=True).ready()
+    right = await engine.worker("coded.py")
+    async with client_of(ingress) as http:
+
+        async def send(path: str) -> str:
+            answer = await http.post(f"/{path}/send", content=cipher.encode(b'"b"'), headers=ENCODED)
+            while answer.status_code == 404:  # the ingress hears of the services a moment later
+                answer = await http.post(f"/{path}/send", content=cipher.encode(b'"b"'), headers=ENCODED)
+            id: str = answer.json()["invocationId"]
+            return id
+
+        async def result(id: str) -> Any:
+            answer = await http.get(f"/restate/invocation/{id}/attach")
+            assert answer.headers["x-pgdurable-encoded"] == "true", answer.text
+            return json.loads(await cipher.decode(answer.content))
+
+        begun = await send("Vault/a/ask")
+        awakeable = await asked(engine)
+        right.kill()
+        await right.ended()
+        waiting, paused = await send("Vault/b/put"), await send("Helper/soon_paused")
+        wrong = await engine.begin("coded.py", release=release).ready()
+        await engine.database.reaches(paused, "paused")
+        for id, target in ((begun, "Vault/a/ask"), (waiting, "Vault/b/put")):
+            await engine.database.reaches(id, "backing-off")
+            failure: Any = engine.database.failure(id)
+            assert said.format(target) in failure[1]
+        assert (await http.post("/Helper/nothing")).status_code == 200, "neighbours go on"
+        wrong.kill()
+        await wrong.ended()
+
+        await engine.worker("coded.py")
+        assert await result(waiting) == [None, "bb", "b"]
+        await http.post(
+            f"/restate/awakeables/{awakeable}/resolve", content=cipher.encode(b'"c"'), headers=ENCODED
+        )
+        assert await result(begun) == "b c"
+        assert engine.database.status(paused) == "paused"
+        engine.database.value("select pgdurable.resume(%s)", paused)
+        assert await result(paused) == "b"
+    engine.database.sound()
 
 
 def client_of(process: Process) -> httpx.AsyncClient:

@@ -162,7 +162,7 @@ def entries(story: Story, id: str, column: str = "entry_json") -> list[Any]:
 
 
 def test_entries_are_restates_json(story: Story) -> None:
-    attempt = story.run(plain(input=hexed("hi"), headers='{"a":"b"}'))
+    attempt = story.run(plain(input=hexed("hi"), headers='{"headers":{"a":"b"}}'))
     story.apply(attempt.step("pay", "1"), attempt.sleep(5), attempt.call(called := exclusive("x/y")))
     story.notify(attempt.id, value="2")
     attempt.seen = 1

@@ -4,30 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
+from hashlib import blake2b
 
 import pgdurable
-from pgdurable import Context, JournalValueCodec, ObjectContext, Service, VirtualObject, WorkflowContext
+from pgdurable import (
+    Context,
+    InvocationRetryPolicy,
+    JournalValueCodec,
+    ObjectContext,
+    Service,
+    VirtualObject,
+    WorkflowContext,
+)
+from tests.engine.processes import RELEASE
 
 vault = VirtualObject("Vault")
 helper = Service("Helper")
 flow = pgdurable.Workflow("Flow")
 
 
+few = InvocationRetryPolicy(initial_interval=timedelta(milliseconds=10), max_attempts=2)
+
+
 class Cipher(JournalValueCodec):
-    """No encryption, but as little repeats itself: a nonce, and each byte moved by key and nonce."""
+    """No encryption, but as little repeats itself: a nonce, a sum that takes the key to know, and each byte
+    moved by key and nonce."""
 
     def __init__(self, key: int) -> None:
         self._key = key
 
     def encode(self, buf: bytes) -> bytes:
         nonce = os.urandom(1)
-        return b"\xff" + nonce + bytes((byte + self._shift(nonce[0])) % 256 for byte in buf)
+        return b"\xff" + nonce + self._sum(buf) + bytes((byte + self._shift(nonce[0])) % 256 for byte in buf)
 
     async def decode(self, buf: bytes) -> bytes:
         await asyncio.sleep(0)
         if buf[:1] != b"\xff":
             raise ValueError("not of this cipher")
-        return bytes((byte - self._shift(buf[1])) % 256 for byte in buf[2:])
+        decoded = bytes((byte - self._shift(buf[1])) % 256 for byte in buf[6:])
+        if buf[2:6] != self._sum(decoded):
+            raise ValueError("not of this key")
+        return decoded
+
+    def _sum(self, buf: bytes) -> bytes:
+        return blake2b(buf, key=bytes([self._key]), digest_size=4).digest()
 
     def _shift(self, nonce: int) -> int:
         """Never 0 (nor 256), or what is encoded could be read."""
@@ -36,7 +57,7 @@ class Cipher(JournalValueCodec):
 
 async def cipher() -> JournalValueCodec:
     await asyncio.sleep(0)
-    return Cipher(42)
+    return Cipher(int(os.environ.get(RELEASE) or 42))
 
 
 @helper.handler()
@@ -68,9 +89,15 @@ async def run(ctx: WorkflowContext) -> str:
     return await promise.value()
 
 
+@helper.handler(invocation_retry_policy=few)
+async def soon_paused(ctx: Context, text: str) -> str:
+    return text
+
+
 @helper.handler()
 async def nothing(ctx: Context) -> None:
     pass
 
 
-app = pgdurable.app([vault, helper, flow], journal_value_codec=cipher)
+lost = os.environ.get(RELEASE) == "no codec"
+app = pgdurable.app([vault, helper, flow], journal_value_codec=None if lost else cipher)

@@ -33,6 +33,13 @@ async def result(ctx: Context, size: int) -> int:
 
 
 @large.handler()
+async def hold(ctx: Context, text: str) -> int:
+    """Until it is killed."""
+    await ctx.sleep(timedelta(hours=1))
+    return len(text)
+
+
+@large.handler()
 async def calls(ctx: Context, number: int) -> int:
     futures = [ctx.service_call(steps, 1) for _ in range(number)]
     for future in futures:

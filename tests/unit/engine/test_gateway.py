@@ -34,7 +34,9 @@ def test_headers_that_come_several_times_are_one(
 
 @pytest.mark.parametrize("headers", [{}, {"a": "1"}, {"name": 'quotes " and ü', "b": "\\"}])
 def test_headers_are_stored_and_read(headers: dict[str, str]) -> None:
-    assert from_detail(to_detail(headers)) == headers
+    assert from_detail(to_detail(headers)).headers == headers
+    assert not from_detail(to_detail(headers)).encoded
+    assert from_detail(to_detail(headers, encoded=True)).encoded
     assert (to_detail(headers) is None) == (not headers)
 
 
