@@ -11,14 +11,18 @@ import logging
 import random
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from verify import crashes, mutants, report, takeover
 from verify.cluster import Options
 from verify.faults import FAULTS
 from verify.rounds import LEAST, Round
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
 
-def main() -> None:
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,13 +35,20 @@ def main() -> None:
     parser.add_argument("--both", type=int, default=1, help="processes that are a worker and an ingress")
     parser.add_argument("--intensity", type=int, default=4, help="clients that begin programs")
     parser.add_argument("--least", type=float, default=LEAST, help="answers a second, or a round fails")
-    parser.add_argument("--faults", default=",".join(FAULTS), help="names, separated by commas")
     parser.add_argument(
-        "--mutants", nargs="?", const="all", help="break the engine: all mutants, or those named"
+        "--faults", type=names_of(FAULTS), default=list(FAULTS), help="names, separated by commas"
+    )
+    known = [mutant.name for mutant in mutants.mutants()]
+    parser.add_argument(
+        "--mutants",
+        nargs="?",
+        type=names_of(known),
+        const=known,
+        help="break the engine: all mutants, or those named",
     )
     parser.add_argument("--crashes", action="store_true", help="a crash at every failpoint")
     parser.add_argument("--takeover", action="store_true", help="only measure how long others take to go on")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     logging.disable()  # replays say what the programs do wrong on purpose
     if options.takeover:
         sys.exit(takeover.main())
@@ -46,6 +57,19 @@ def main() -> None:
     if options.mutants:
         sys.exit(mutants.main(options.mutants, options.seed))
     sys.exit(0 if rounds(options) else 1)
+
+
+def names_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Reads some of these, separated by commas. One that there is not must not just be left out."""
+
+    def names(text: str) -> list[str]:
+        given = text.split(",")
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"no {', '.join(unknown)}; there are {', '.join(known)}")
+        return given
+
+    return names
 
 
 def rounds(options: argparse.Namespace) -> bool:
@@ -60,7 +84,7 @@ def rounds(options: argparse.Namespace) -> bool:
         outcome = Round(
             seed,
             options.seconds,
-            options.faults.split(","),
+            options.faults,
             cluster,
             options.intensity,
             least=options.least,

@@ -18,6 +18,8 @@ from verify.mutants.sql import MUTANTS as IN_SQL
 from verify.rounds import Round
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from verify.mutants.sql import Replacement
 
 SECONDS = 8.0
@@ -68,9 +70,10 @@ def caught(mutant: Mutant, seed: int) -> str | None:
     return None
 
 
-def main(names: str, seed: int) -> int:
-    """Try those named, separated by commas, or ``all``: 1 if one survives."""
-    chosen = [mutant for mutant in mutants() if names == "all" or mutant.name in names.split(",")]
+def main(names: Collection[str], seed: int) -> int:
+    """Try those named: 1 if one survives."""
+    report.say(f"seed {seed}: {ROUNDS} rounds of {SECONDS:g} s at most for each")
+    chosen = [mutant for mutant in mutants() if mutant.name in names]
     survivors = 0
     for mutant in chosen:
         found = caught(mutant, seed)

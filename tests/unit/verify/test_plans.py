@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from verify.__main__ import main
 from verify.checkers import INVARIANTS
 from verify.faults import FAULTS, plan
 from verify.mutants import Mutant, mutants
@@ -32,6 +33,17 @@ def test_mutants_change_what_there_is(mutant: Mutant) -> None:
 
 def test_there_are_twenty_mutants_at_least() -> None:
     assert len(mutants()) >= 20
+
+
+@pytest.mark.parametrize(
+    ("option", "known"), [("--mutants", "sql_timers_fire_early"), ("--faults", "worker_killed")]
+)
+def test_a_name_that_means_nothing_is_not_left_out(
+    option: str, known: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([option, f"{known},worker_kiled"])
+    assert f"{option}: no worker_kiled; there are" in capsys.readouterr().err
 
 
 def test_each_invariant_says_what_it_is() -> None:
