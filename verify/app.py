@@ -1,4 +1,4 @@
-"""What the processes serve: the programs of tests/fuzz, and beside them registers, tallies and trouble."""
+"""What the processes serve: the programs of tests/fuzz; registers, tallies, guest books, trouble."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ CHILDREN: Final = 60
 soon = InvocationRetryPolicy(initial_interval=timedelta(milliseconds=20), max_attempts=10_000)
 register = VirtualObject("Register", invocation_retry_policy=soon)
 tally = VirtualObject("Tally", invocation_retry_policy=soon)
+book = VirtualObject("Book", invocation_retry_policy=soon)
 trouble = Service("Trouble", invocation_retry_policy=soon)
 
 
@@ -68,6 +69,23 @@ async def add(ctx: ObjectContext, entry: str) -> int:
     entries: list[str] = await ctx.get("entries", type_hint=list[str]) or []
     ctx.set("entries", [*entries, entry])
     return len(entries) + 1
+
+
+@book.handler()
+async def sign(ctx: ObjectContext, name: str) -> int:
+    """Put a name into the guest book; its place there."""
+    names: list[str] = await ctx.get("names", type_hint=list[str]) or []
+    ctx.set("names", [*names, name])
+    return len(names)
+
+
+@book.handler()
+async def linger_and_sign(ctx: ObjectContext, name: str) -> int:
+    """Likewise, but hold the book for a step, in the midst of it."""
+    names: list[str] = await ctx.get("names", type_hint=list[str]) or []
+    await ctx.run_typed("linger", lambda: None)
+    ctx.set("names", [*names, name])
+    return len(names)
 
 
 @trouble.handler()
@@ -152,5 +170,5 @@ async def child(ctx: Context, number: int) -> int:
     return await ctx.run_typed("grown", lambda: number)
 
 
-services = [*interpreter.services, register, tally, trouble]
+services = [*interpreter.services, register, tally, book, trouble]
 app = pgdurable.app(services)

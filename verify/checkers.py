@@ -216,6 +216,25 @@ def tallies(cluster: Cluster, load: Load) -> Found:
     return sum(map(len, load.seen.entries.values())), wrong
 
 
+def books(cluster: Cluster, load: Load) -> Found:
+    """I10: nobody's signature is lost, nor has a place that was given to somebody else."""
+    wrong: list[str] = []
+    there = {
+        key: msgspec.json.decode(value)
+        for key, value in cluster.database.rows(
+            "select key, value from pgdurable_engine.state where service = 'Book' and name = 'names'"
+        )
+    }
+    for book, signatures in load.seen.signatures.items():
+        names = there.get(book, [])
+        wrong += [
+            f"{name} was told place {place} in {book} for {asked} requests at most, which has {names}"
+            for name, (place, asked) in signatures.items()
+            if names[place : place + 1] != [name] or names.count(name) > asked
+        ]
+    return sum(map(len, load.seen.signatures.values())), wrong
+
+
 def killed(cluster: Cluster, load: Load) -> Found:
     """I14: nothing is journaled below one that was killed, once that was acknowledged."""
     ended = load.seen.ended
@@ -273,6 +292,7 @@ COMPARISONS: Final[dict[str, Callable[[Any, Any], Found]]] = {
     "I02_echoes": echoes,
     "I04_steps": executed_steps,
     "I09_I17_model": models,
+    "I10_books": books,
     "I10_registers": registers,
     "I14_killed": killed,
     "I15_attached": attached,

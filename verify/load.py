@@ -95,6 +95,10 @@ class Seen:
     """Ids of those that make trouble, and which result they have to come to."""
     echoes: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
     """What was said back, and for how many requests at most."""
+    signatures: dict[str, dict[str, tuple[int, int]]] = field(
+        default_factory=dict[str, dict[str, tuple[int, int]]]
+    )
+    """Of each guest book by name: its place as answered, and for how many requests at most."""
     ended: dict[str, float] = field(default_factory=dict[str, float])
     """Ids of those that were killed, and when that was acknowledged."""
     chains: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
@@ -142,6 +146,7 @@ class Load:
     def start(self) -> None:
         others: list[Callable[[Random], Coroutine[Any, Any, None]]] = [
             *[self._register, self._tally, self._delayed, self._echo, self.scenes.chain, self.scenes.family],
+            *[self.scenes.guests, self.scenes.guests],
             *([self._register, self._register, self.scenes.chain] if self.intensity > 1 else []),
         ]
         for number, what in enumerate([self._program] * self.intensity + others):

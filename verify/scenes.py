@@ -1,4 +1,6 @@
-"""Clients that aim at a moment: a pause between a step and its commit, a kill while a child is being born."""
+"""Clients that aim at a moment: a pause between a step and its commit, a kill while a child is being born,
+others who want the key on which one is being born.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 LENGTHS: Final = (2, 5, 40)
 """Steps of a chain: the long ones are there to be paused."""
+BOOK: Final = 12
+"""Signatures in a guest book: few, as whoever was wrong about a key keeps off it for a while."""
 AGAIN: Final = 0.1
 PATIENCE: Final = 600.0
 BEGUN: Final = """
@@ -59,6 +63,21 @@ class Scenes:
         await self._control("kill", id)
         self._seen.ended[id] = time.time()
         await asyncio.sleep(luck.uniform(0.2, 0.6))
+
+    async def guests(self, luck: Random) -> None:
+        """Several who sign a guest book, at different ingresses. Without idempotency keys, so that their
+        invocations may be born on its key.
+        """
+        await asyncio.gather(*(self._sign(luck) for _ in range(luck.choice([1, 1, 2, 4]))))
+
+    async def _sign(self, luck: Random) -> None:
+        name = self._next("guest")
+        book = f"book-{self._numbers['guest'] // BOOK}"
+        handler = "linger_and_sign" if luck.random() < 0.2 else "sign"
+        before = self._caller.counts.again
+        place = await self._caller.call("Book", handler, name, key=book, once=None)
+        requests = 1 + self._caller.counts.again - before
+        self._seen.signatures.setdefault(book, {})[name] = msgspec.json.decode(place), requests
 
     def _has_begun(self, id: str) -> bool:
         try:
