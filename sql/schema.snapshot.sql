@@ -535,9 +535,11 @@ create function pgdurable_engine.need_text(p_what text, p_text text, p_most inte
 create function pgdurable_engine.need_value(p_value json, p_bytes bytea) returns void language plpgsql immutable;
 create function pgdurable_engine.next_of_keys(p_ids uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.next_rank() returns bigint language sql volatile;
+create function pgdurable_engine.note_expiry(p_ids uuid[], p_now timestamp with time zone) returns void language sql volatile;
 create function pgdurable_engine.notification_json(p_entry pgdurable_engine.notification, p_short boolean) returns json language sql stable;
 create function pgdurable_engine.notifications_after(p_ids uuid[], p_seqs integer[]) returns SETOF pgdurable_engine.notification language sql stable;
 create function pgdurable_engine.notified_hints(p_delivered pgdurable_engine.notification[], p_worker uuid) returns pgdurable_engine.hint[] language sql stable;
+create function pgdurable_engine.only_new(p_new pgdurable_engine.submission[]) returns pgdurable_engine.submission[] language sql stable;
 create function pgdurable_engine.partition_key_bytes(p_id uuid) returns bytea language sql immutable strict;
 create function pgdurable_engine.partition_of(p_id uuid) returns integer language sql immutable strict;
 create function pgdurable_engine.partition_of_key(p_key text) returns integer language sql immutable strict;
@@ -568,6 +570,7 @@ create function pgdurable_engine.state_version(p_service text, p_key text) retur
 create function pgdurable_engine.submit(p_new pgdurable_engine.submission[], p_worker uuid DEFAULT NULL::uuid, p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT admissions pgdurable_engine.admission[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.sweep(p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, OUT cursor uuid, OUT expired integer) returns record language plpgsql volatile;
 create function pgdurable_engine.target_json(p_target text) returns json language sql stable strict;
+create function pgdurable_engine.tell_waiters(p_finished pgdurable_engine.finish[], p_ids uuid[], OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[]) returns record language sql volatile;
 create function pgdurable_engine.those_told(p_ids uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.unserved(p_service text, p_deployment_id text) returns text language sql stable;
 create function pgdurable_engine.use_promises(p_uses pgdurable_engine.promise_use[]) returns pgdurable_engine.notice[] language plpgsql volatile;

@@ -8,48 +8,49 @@ create or replace function pgdurable_engine.admit(
 language plpgsql
 as $$
 declare
-    v_new       pgdurable_engine.submission[];
+    v_new       pgdurable_engine.submission[] := p_new;
+    v_derived   uuid[];
     v_exclusive uuid[];
     v_delayed   uuid[];
     v_inboxed   uuid[] := '{}';
+    v_ids       uuid[];
+    v_different int;
 begin
+    select
+        array_agg(n.id), count(distinct n.id),
+        array_agg(n.id) filter (where n.idempotency_key is not null or n.handler_type = 'workflow'),
+        array_agg(n.id) filter (where n.handler_type = 'exclusive' and n.delay is null),
+        array_agg(n.id) filter (where n.delay is not null)
+    into v_ids, v_different, v_derived, v_exclusive, v_delayed
+    from unnest(p_new) n;
+
     -- A derived id may be that of one that is over. Locked, or of two that come at once the second would expire what the
     -- first has just admitted.
-    perform pgdurable_engine.expire(array(
-        select i.id
-        from pgdurable_engine.invocation i
-        where i.id = any (array(
-                select s.id from unnest(p_new) s where s.idempotency_key is not null or s.handler_type = 'workflow'
-            ))
-            and i.status = 'completed' and i.completed_at + make_interval(secs => i.retention) <= p_now
-        order by i.id
-        for update
-    ));
+    if v_derived is not null then
+        perform pgdurable_engine.expire(array(
+            select i.id
+            from pgdurable_engine.invocation i
+            where i.id = any (v_derived)
+                and i.status = 'completed' and i.completed_at + make_interval(secs => i.retention) <= p_now
+            order by i.id
+            for update
+        ));
+    end if;
 
     -- What is there already, or comes twice, is not new.
-    v_new := array(
-        select s.new
-        from (
-            select distinct on (n.id)
-                n.ordinality,
-                row(
-                    n.id, n.service, n.handler, n.key, n.handler_type, n.input, n.headers, n.idempotency_key, n.delay,
-                    n.caller_id, n.caller_index, n.origin, n.retention, n.journal_retention, n.trace_parent
-                )::pgdurable_engine.submission as new
-            from unnest(p_new) with ordinality n
-            where (select true from pgdurable_engine.invocation i where i.id = n.id) is null
-            order by n.id, n.ordinality
-        ) s
-        order by s.ordinality
-    );
-    select
-        coalesce(array_agg(n.id) filter (where n.handler_type = 'exclusive' and n.delay is null), '{}'),
-        coalesce(array_agg(n.id) filter (where n.delay is not null), '{}')
-    into v_exclusive, v_delayed
-    from unnest(v_new) n;
+    if v_different < cardinality(v_ids) or exists (
+        select from pgdurable_engine.invocation i where i.id = any (v_ids)
+    ) then
+        v_new := pgdurable_engine.only_new(p_new);
+        select
+            array_agg(n.id) filter (where n.handler_type = 'exclusive' and n.delay is null),
+            array_agg(n.id) filter (where n.delay is not null)
+        into v_exclusive, v_delayed
+        from unnest(v_new) n;
+    end if;
 
     -- Whoever comes first to a free key holds it, the others wait.
-    if cardinality(v_exclusive) > 0 then
+    if v_exclusive is not null then
         with held as (
             insert into pgdurable_engine.key_holder (service, key, id)
             select distinct on (n.service, n.key) n.service, n.key, n.id
@@ -100,7 +101,7 @@ begin
         from unnest(v_new) with ordinality n
         where n.id = any (v_inboxed);
     end if;
-    if cardinality(v_delayed) > 0 then
+    if v_delayed is not null then
         insert into pgdurable_engine.timer (fire_at, id, index, type)
         select pgdurable_engine.later(p_now, n.delay), n.id, 0, 'start' from unnest(v_new) n where n.delay is not null;
     end if;
@@ -112,6 +113,28 @@ begin
         order by n.ordinality
     );
 end $$;
+
+-- Those of p_new that are not there yet, each once, in their order.
+create or replace function pgdurable_engine.only_new(p_new pgdurable_engine.submission[])
+returns pgdurable_engine.submission[]
+language sql stable
+as $$
+    select array(
+        select s.new
+        from (
+            select distinct on (n.id)
+                n.ordinality,
+                row(
+                    n.id, n.service, n.handler, n.key, n.handler_type, n.input, n.headers, n.idempotency_key, n.delay,
+                    n.caller_id, n.caller_index, n.origin, n.retention, n.journal_retention, n.trace_parent
+                )::pgdurable_engine.submission as new
+            from unnest(p_new) with ordinality n
+            where (select true from pgdurable_engine.invocation i where i.id = n.id) is null
+            order by n.id, n.ordinality
+        ) s
+        order by s.ordinality
+    )
+$$;
 
 -- A scheduled one is due: it takes its key or joins the inbox. The caller holds the key locks and the rows.
 create or replace function pgdurable_engine.admit_due(p_ids uuid[], p_now timestamptz, out runnable uuid[])

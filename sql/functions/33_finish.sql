@@ -10,8 +10,9 @@ create or replace function pgdurable_engine.finish(
 language plpgsql
 as $$
 declare
-    v_ids  uuid[];
-    v_held int;
+    v_ids     uuid[];
+    v_held    boolean;
+    v_expires boolean;
 begin
     with done as (
         update pgdurable_engine.invocation i
@@ -22,52 +23,23 @@ begin
         from (select * from unnest(p_finished) u order by u.id) f
         left join pgdurable_engine.running r on r.id = any (array[f.id])
         where i.id = any (array[f.id]) and i.status <> 'completed'
-        returning i.id, i.handler_type, i.key, i.caller_id, i.caller_index, i.origin, i.retention, i.journal_retention,
-            i.idempotency_key,
+        returning i.id, i.handler_type, i.caller_id, i.caller_index, i.origin,
+            i.idempotency_key is not null or i.handler_type = 'workflow'
+                or i.retention < 3600 or i.journal_retention < 3600 as expires,
             coalesce(f.index, (select max(j.index) + 1 from pgdurable_engine.journal j where j.id = i.id)) as index,
             f.outcome, f.value, coalesce(f.seen, i.notified) as seen
     ), outputs as (
         insert into pgdurable_engine.journal (id, index, type, seen, outcome, value, appended_at)
         select d.id, d.index, 1025, d.seen, d.outcome, d.value, p_now from done d
-    ), kept as (
-        insert into pgdurable_engine.expiry (expires_at, id)
-        -- A minute is left to whoever waits for the result and was not told of it.
-        select p_now + make_interval(secs => greatest(k.seconds, 60)), d.id
-        from done d
-        cross join lateral (
-            select d.retention as seconds
-            union all
-            select d.journal_retention where d.journal_retention < d.retention
-        ) k
-        where d.idempotency_key is not null or d.handler_type = 'workflow'
-            or d.retention < 3600 or d.journal_retention < 3600
-        on conflict do nothing
-    ), told as (
-        delete from pgdurable_engine.waiter w using done d where w.id = any (array[d.id])
-        returning w.id, w.waiter_id, w.waiter_index, w.waiter_type, w.origin, d.outcome, d.value
     )
     select
         array_agg(d.id),
-        count(*) filter (where d.handler_type = 'exclusive'),
-        (
-            select array_agg(row(null, x.id, x.type, x.index, null, x.outcome, x.value)::pgdurable_engine.notice)
-            from (
-                select c.caller_id as id, 1037::smallint as type, c.caller_index as index, c.outcome, c.value
-                from done c where c.caller_index is not null
-                union all
-                select t.waiter_id, t.waiter_type, t.waiter_index, t.outcome, t.value
-                from told t where t.waiter_id is not null
-            ) x
-        ),
-        (
-            select array_agg(row('result', x.origin, null, x.id)::pgdurable_engine.hint)
-            from (
-                select c.origin, c.id from done c where c.origin is not null
-                union
-                select t.origin, t.id from told t where t.origin is not null
-            ) x
-        )
-    into v_ids, v_held, notices, hints
+        bool_or(d.handler_type = 'exclusive'),
+        bool_or(d.expires),
+        array_agg(row(null, d.caller_id, 1037, d.caller_index, null, d.outcome, d.value)::pgdurable_engine.notice)
+            filter (where d.caller_index is not null),
+        array_agg(row('result', d.origin, null, d.id)::pgdurable_engine.hint) filter (where d.origin is not null)
+    into v_ids, v_held, v_expires, notices, hints
     from done d;
 
     if v_ids is null then
@@ -75,10 +47,58 @@ begin
     end if;
     delete from pgdurable_engine.running r where r.id = any (v_ids);
     delete from pgdurable_engine.failure f where f.id = any (v_ids);
-    if v_held > 0 then
+    -- What few of them have, apart: in one statement with the rest, each of these would cost all of them.
+    if v_expires then
+        perform pgdurable_engine.note_expiry(v_ids, p_now);
+    end if;
+    if exists (select from pgdurable_engine.waiter w where w.id = any (v_ids)) then
+        select finish.notices || t.notices, finish.hints || t.hints into notices, hints
+        from pgdurable_engine.tell_waiters(p_finished, v_ids) t;
+    end if;
+    if v_held then
         promoted := pgdurable_engine.promote(v_ids, p_now);
     end if;
 end $$;
+
+-- When those of derived ids may go, and what is kept for less than an hour.
+create or replace function pgdurable_engine.note_expiry(p_ids uuid[], p_now timestamptz) returns void
+language sql
+as $$
+    insert into pgdurable_engine.expiry (expires_at, id)
+    -- A minute is left to whoever waits for the result and was not told of it.
+    select p_now + make_interval(secs => greatest(k.seconds, 60)), i.id
+    from pgdurable_engine.invocation i
+    cross join lateral (
+        select i.retention as seconds
+        union all
+        select i.journal_retention where i.journal_retention < i.retention
+    ) k
+    where i.id = any (p_ids) and (
+        i.idempotency_key is not null or i.handler_type = 'workflow'
+        or i.retention < 3600 or i.journal_retention < 3600
+    )
+    on conflict do nothing
+$$;
+
+-- The results of those of p_finished that are p_ids, for others who wait for them; a process that has two clients who do
+-- is told once.
+create or replace function pgdurable_engine.tell_waiters(
+    p_finished pgdurable_engine.finish[], p_ids uuid[],
+    out notices pgdurable_engine.notice[], out hints pgdurable_engine.hint[]
+)
+language sql
+as $$
+    with told as (
+        delete from pgdurable_engine.waiter w using unnest(p_finished) f
+        where w.id = any (array[f.id]) and f.id = any (p_ids)
+        returning w.id, w.waiter_id, w.waiter_index, w.waiter_type, w.origin, f.outcome, f.value
+    )
+    select
+        array_agg(row(null, t.waiter_id, t.waiter_type, t.waiter_index, null, t.outcome, t.value)::pgdurable_engine.notice)
+            filter (where t.waiter_id is not null),
+        array_agg(distinct row('result', t.origin, null, t.id)::pgdurable_engine.hint) filter (where t.origin is not null)
+    from told t
+$$;
 
 -- Each key held by one of these goes to the head of its inbox, or becomes free.
 create or replace function pgdurable_engine.promote(p_ids uuid[], p_now timestamptz) returns uuid[]

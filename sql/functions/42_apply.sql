@@ -40,6 +40,8 @@ declare
     v_pin      text;
     v_notices  pgdurable_engine.notice[] := p_notices;
     v_finished pgdurable_engine.finish[];
+    v_callers  uuid[] := '{}';  -- who wait for these
+    v_keys     bigint[];
     v_locked   uuid[];
     v_runnable uuid[] := '{}';
     v_fresh    uuid[] := '{}';
@@ -90,24 +92,35 @@ begin
         end if;
     end if;
 
-    if cardinality(p_calls) > 0 or cardinality(p_endings) > 0 or cardinality(v_cancels) > 0 or cardinality(p_taken) > 0
-    then
-        perform pgdurable_engine.lock_keys(
-            array(select pgdurable_engine.key_lock(t.service, t.key) from unnest(p_taken) t) || array(
-                select pgdurable_engine.key_lock(c.service, c.key)
-                from unnest(p_calls) c where c.handler_type = 'exclusive'
-            ) || array(
-                select pgdurable_engine.key_lock(i.service, i.key)
-                from unnest(p_endings) e
-                join pgdurable_engine.invocation i on i.id = any (array[e.id])
-                where e.type = 'complete' and i.handler_type = 'exclusive'
-            ) || array(
-                select pgdurable_engine.key_lock(i.service, i.key)
-                from unnest(v_cancels) c
-                join pgdurable_engine.invocation i on i.id = any (array[c.id])
-                where i.handler_type = 'exclusive'
-            )
+    if cardinality(p_endings) > 0 then
+        select
+            array_agg(row(e.id, e.index, e.outcome, e.value, e.seen)::pgdurable_engine.finish),
+            array_agg(pgdurable_engine.key_lock(i.service, i.key)) filter (where i.handler_type = 'exclusive'),
+            array_agg(i.caller_id) filter (where i.caller_index is not null)
+        into v_finished, v_keys, v_callers
+        from unnest(p_endings) e
+        join pgdurable_engine.invocation i on i.id = any (array[e.id])
+        where e.type = 'complete';
+    end if;
+
+    if cardinality(p_taken) > 0 then
+        v_keys := v_keys || array(select pgdurable_engine.key_lock(t.service, t.key) from unnest(p_taken) t);
+    end if;
+    if cardinality(p_calls) > 0 then
+        v_keys := v_keys || array(
+            select pgdurable_engine.key_lock(c.service, c.key) from unnest(p_calls) c where c.handler_type = 'exclusive'
         );
+    end if;
+    if cardinality(v_cancels) > 0 then
+        v_keys := v_keys || array(
+            select pgdurable_engine.key_lock(i.service, i.key)
+            from unnest(v_cancels) c
+            join pgdurable_engine.invocation i on i.id = any (array[c.id])
+            where i.handler_type = 'exclusive'
+        );
+    end if;
+    if cardinality(v_keys) > 0 then
+        perform pgdurable_engine.lock_keys(v_keys);
     end if;
 
     if cardinality(p_taken) > 0 then
@@ -139,11 +152,6 @@ begin
         v_notices := v_notices || pgdurable_engine.use_promises(p_promises);
     end if;
 
-    if cardinality(p_endings) > 0 then
-        select array_agg(row(e.id, e.index, e.outcome, e.value, e.seen)::pgdurable_engine.finish) into v_finished
-        from unnest(p_endings) e where e.type = 'complete';
-    end if;
-
     -- All rows at once, whatever they are wanted for below: in the order in which each is wanted, this batch and another
     -- one could wait for each other.
     if cardinality(p_endings) > 0 or cardinality(v_notices) > 0 or cardinality(v_cancels) > 0
@@ -151,23 +159,28 @@ begin
             select from unnest(p_calls) c where c.idempotency_key is not null or c.handler_type = 'workflow'
         )
     then
-        v_locked := array(
-            select e.id from unnest(p_endings) e
-            union all
-            select b from unnest(v_begun) b
-            union all
-            select n.id from unnest(v_notices) n
-            union all
-            select i.caller_id from unnest(v_finished) f join pgdurable_engine.invocation i on i.id = any (array[f.id])
-            where i.caller_index is not null
-            union all
-            select w.waiter_id from unnest(v_finished) f join pgdurable_engine.waiter w on w.id = any (array[f.id])
-            union all
-            select x.id from unnest(p_attaches) a cross join lateral (values (a.source), (a.target_id)) x (id)
-            union all
-            select x.id from unnest(p_calls) c cross join lateral (values (c.caller_id), (c.id)) x (id)
-            where c.idempotency_key is not null or c.handler_type = 'workflow'
-        );
+        v_locked := v_begun || v_callers || array(select e.id from unnest(p_endings) e);
+        if cardinality(v_notices) > 0 then
+            v_locked := v_locked || array(select n.id from unnest(v_notices) n);
+        end if;
+        if v_finished is not null then
+            v_locked := v_locked || array(
+                select w.waiter_id
+                from unnest(v_finished) f
+                join pgdurable_engine.waiter w on w.id = any (array[f.id])
+            );
+        end if;
+        if cardinality(p_attaches) > 0 then
+            v_locked := v_locked || array(
+                select x.id from unnest(p_attaches) a cross join lateral (values (a.source), (a.target_id)) x (id)
+            );
+        end if;
+        if cardinality(p_calls) > 0 then
+            v_locked := v_locked || array(
+                select x.id from unnest(p_calls) c cross join lateral (values (c.caller_id), (c.id)) x (id)
+                where c.idempotency_key is not null or c.handler_type = 'workflow'
+            );
+        end if;
         if cardinality(v_cancels) > 0 then
             v_locked := v_locked || pgdurable_engine.those_told(array(select c.id from unnest(v_cancels) c));
         end if;
@@ -224,7 +237,11 @@ begin
         select p.taken, p.hints into v_taken, v_hints
         from pgdurable_engine.place(v_runnable, p_worker, v_routes, p_room, p_attempt, v_now) p;
         hints := hints || v_hints;
-        if v_taken is not null then
+        if v_taken is null then
+            null;
+        elsif v_taken <@ v_fresh and cardinality(v_fresh) = cardinality(p_calls) and cardinality(p_preload) = 0 then
+            started := pgdurable_engine.fresh_starts(p_calls, v_taken, p_attempt);  -- which nobody follows yet
+        else
             started := pgdurable_engine.starts(v_taken, v_fresh, p_preload);
             started := started || pgdurable_engine.followers_of(started, v_fresh, v_routes);
         end if;

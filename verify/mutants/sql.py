@@ -71,8 +71,8 @@ MUTANTS: Final[dict[str, Replacement]] = {
     # The completion of one does not promote the next of its key.
     "sql_nobody_is_promoted": Replacement(
         "33_finish",
-        "if v_held > 0 then",
-        "if v_held > 1 then",
+        "if v_held then",
+        "if v_held and cardinality(v_ids) > 1 then",
         NOISE,
     ),
     # The last to arrive is the first to run.
@@ -134,15 +134,15 @@ MUTANTS: Final[dict[str, Replacement]] = {
     # The caller is not told.
     "sql_callers_are_not_told": Replacement(
         "33_finish",
-        "from done c where c.caller_index is not null\n",
-        "from done c where c.caller_index is not null and c.caller_index % 5 <> 4\n",
+        "filter (where d.caller_index is not null)",
+        "filter (where d.caller_index is not null and d.caller_index % 5 <> 4)",
         NOISE,
     ),
     # Who attached is forgotten when others complete.
     "sql_waiters_are_not_told": Replacement(
         "33_finish",
-        "from told t where t.waiter_id is not null\n",
-        "from told t where t.waiter_id is not null and t.waiter_type = 0\n",
+        "filter (where t.waiter_id is not null)",
+        "filter (where t.waiter_id is not null and t.waiter_type = 0)",
         NOISE,
     ),
     # Timers fire before they are due.
