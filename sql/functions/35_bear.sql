@@ -15,26 +15,24 @@ create or replace function pgdurable_engine.refused_births(
 ) returns uuid[]
 language plpgsql stable
 as $$
+declare
+    v_refused uuid[];
+    v_more    uuid[];
 begin
-    return (
-        select array_agg(x.id)
-        from (
-            select t.id
-            from unnest(p_taken) t
-            join pgdurable_engine.key_holder h on h.service = any (array[t.service]) and h.key = t.key
-            union
-            select r.id
-            from unnest(p_reads) r
-            left join pgdurable_engine.state s
-                on s.service = any (array[r.service]) and s.key = r.key and s.name = r.name
-            where s.value is distinct from r.value
-                or r.names <> array(
-                    select n.name from pgdurable_engine.state n
-                    where r.name is null and n.service = r.service and n.key = r.key
-                    order by n.name collate "C"
-                )
-        ) x
-    );
+    select array_agg(t.id) into v_refused
+    from unnest(p_taken) t
+    join pgdurable_engine.key_holder h on h.service = any (array[t.service]) and h.key = t.key;
+
+    select array_agg(r.id) into v_more
+    from unnest(p_reads) r
+    left join pgdurable_engine.state s on s.service = any (array[r.service]) and s.key = r.key and s.name = r.name
+    where s.value is distinct from r.value
+        or r.names <> array(
+            select n.name from pgdurable_engine.state n
+            where r.name is null and n.service = r.service and n.key = r.key
+            order by n.name collate "C"
+        );
+    return v_refused || v_more;
 end $$;
 
 -- What a worker may suppose of keys: the state of each that is free. Null where it is held, or has more than p_most bytes.

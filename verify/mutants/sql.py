@@ -182,8 +182,8 @@ MUTANTS: Final[dict[str, Replacement]] = {
     # What was begun on a key counts, whoever holds that.
     "sql_births_do_not_ask_for_the_key": Replacement(
         "35_bear",
-        "join pgdurable_engine.key_holder h on h.service = any (array[t.service]) and h.key = t.key\n",
-        "join pgdurable_engine.key_holder h on h.service = any (array[t.service]) and false\n",
+        "join pgdurable_engine.key_holder h on h.service = any (array[t.service]) and h.key = t.key;\n",
+        "join pgdurable_engine.key_holder h on h.service = any (array[t.service]) and false;\n",
         NOISE,
     ),
     # What was begun on a state counts, whoever has changed that since.
