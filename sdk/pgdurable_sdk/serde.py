@@ -84,7 +84,7 @@ class DefaultSerde(Serde[T]):
             value: T = self._decode(buf)
         except (TypeError, ValueError, RecursionError, NotImplementedError) as error:
             expected = "JSON" if self.type_hint is None else _name_of(self.type_hint)
-            raise SerdeError(f"not {expected}: {models.explain(error)}") from error
+            raise SerdeError(f"not {expected}: {_malformed(buf) or models.explain(error)}") from error
         return value
 
     def json_schema(self, *, output: bool = False) -> dict[str, Any] | None:
@@ -161,6 +161,22 @@ def _schema(type_hint: Any) -> dict[str, Any] | None:
     if definitions:
         schema["$defs"] = {**schema.get("$defs", {}), **definitions}
     return schema
+
+
+def _malformed(buf: bytes) -> str | None:
+    """What makes these bytes no JSON, and where. Who reads a type complains of the first value of another
+    kind, and need not have come as far."""
+    try:
+        msgspec.json.decode(buf)
+    except UnicodeDecodeError:
+        return "invalid JSON: a string is not UTF-8"
+    except msgspec.DecodeError as error:
+        truncated = f"it ends too early (byte {len(buf)})"
+        said = str(error).removeprefix("JSON is malformed: ")
+        return f"invalid JSON: {said.replace('Input data was truncated', truncated)}"
+    except RecursionError:
+        pass  # that is said already
+    return None
 
 
 def _encode_foreign(value: Any) -> Any:

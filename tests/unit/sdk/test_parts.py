@@ -102,7 +102,7 @@ def test_they_are_read_part_by_part(hint: Any, data: bytes, value: Any) -> None:
         (Drawing, b'{"shapes":[],"title":5}', "Expected `str`, got `int` - at `$.title`"),
         (Drawing, b'{"shapes":[],"within":{"shapes":"x"}}', "Expected `array`, got `str` - at `$.shapes`"),
         (Iterable[Sleep], b'[{"type":"sleep","seconds":"x"}]', "got `str` - at `$[0].seconds`"),
-        (Program, b"{", "not Program: Input data was truncated"),
+        (Program, b"{", "not Program: invalid JSON: it ends too early (byte 1)"),
     ],
 )
 def test_what_does_not_fit_is_said_with_its_place(hint: Any, data: bytes, reason: str) -> None:

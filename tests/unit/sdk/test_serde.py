@@ -120,7 +120,11 @@ def test_none_is_no_bytes() -> None:
     [
         (int, b'"x"', "not int: Expected `int`, got `str`"),
         (Seat, b'{"row":1}', "not Seat: Object missing required field `letter`"),
-        (None, b"{", "not JSON"),
+        (None, b"{", re.escape("not JSON: invalid JSON: it ends too early (byte 1)")),
+        (int, b"[1,", re.escape("not int: invalid JSON: it ends too early (byte 3)")),
+        (str, b"{bad", re.escape("not str: invalid JSON: object keys must be strings (byte 1)")),
+        (str, b'{"row":1}x', re.escape("not str: invalid JSON: trailing characters (byte 10)")),
+        (int, b'"\xff"', "not int: invalid JSON: a string is not UTF-8"),
         (Order, b'{"tickets":[{"seat":{"row":1,"letter":2}}]}', re.escape("- at `$.tickets[0].seat.letter`")),
         (Shirt, b'"xl"', "not Shirt: Invalid enum value 'xl'"),
         (UUID, b'"x"', "not UUID: Invalid UUID"),
