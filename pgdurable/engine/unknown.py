@@ -51,11 +51,11 @@ def unknown_target(served: Served, service: str, handler: str) -> UnknownTarget:
     if served.knows(service):
         return UnknownTarget(
             f"{service} has no handler {handler!r} (RT0018)."
-            f"{_meant(handler, served.handlers_of(service))} "
+            f"{meant(handler, served.handlers_of(service))} "
             "If it is new, start a worker that has it"
         )
     return UnknownTarget(
-        f"there is no service {service!r} (RT0018).{_meant(service, served.services)} "
+        f"there is no service {service!r} (RT0018).{meant(service, served.services)} "
         "If the name is right, start a worker that serves it"
     )
 
@@ -73,7 +73,9 @@ def check_key(target: Kind, key: str | None) -> None:
         raise UsageError(f"{target.service} is a {kind}, so calling it takes a key: pass key=...")
 
 
-def _meant(name: str, known: Sequence[str]) -> str:
+def meant(name: str, known: Sequence[str]) -> str:
+    """A sentence, after a space, on the name that is nearly this one, or on all there are; empty if there
+    are none."""
     lowered = {other.lower(): other for other in known}
     close = get_close_matches(name.lower(), lowered, n=1)
     if close:

@@ -215,6 +215,9 @@ def test_state(cli: Cli, story: Story) -> None:
     assert cli.json("kv", "get", "Counter") == {"Mary": {"tickets": ["seat2B"], "note": "not json"}}
     assert cli.says("kv", "get", "Counter", "Mary", "--plain") == 'note\tnot json\ntickets\t["seat2B"]\n'
     assert "No state in Counter/Bob" in cli.says("kv", "get", "Counter", "Bob")
+    for how in ([], ["--plain"]):
+        refused = cli.refuses("kv", "get", "Countr", *how)
+        assert "there is no service 'Countr'. Did you mean 'Counter'?" in refused
 
 
 def test_brackets_are_shown_as_they_are(cli: Cli, story: Story) -> None:

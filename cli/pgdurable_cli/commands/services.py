@@ -112,12 +112,23 @@ def read_services(database: Database) -> list[ServiceRow]:
     return database.all(Query("cli_services", ServiceRow))
 
 
+def find_service(database: Database, name: str) -> ServiceRow:
+    """Raises Failure if there is none of this name."""
+    services = {row.name: row for row in read_services(database)}
+    if name in services:
+        return services[name]
+    from pgdurable.engine.unknown import meant
+
+    raise Failure(
+        f"there is no service {name!r}.{meant(name, list(services))}",
+        "`pgdurable services list` shows those there are",
+    )
+
+
 def look_at_service(database: Database, name: str) -> Shown:
     from pgdurable_cli.database import Query
 
-    service = next((row for row in read_services(database) if row.name == name), None)
-    if service is None:
-        raise Failure(f"there is no service {name!r}", "`pgdurable services list` shows those there are")
+    service = find_service(database, name)
     handlers = database.all(Query("cli_handlers", HandlerRow), name)
     counts = database.all(Query("cli_service_status", StatusRow), name)
     data = asdict(service) | {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from pgdurable_cli.commands.services import find_service
 from pgdurable_cli.groups import AliasedGroup
 from pgdurable_cli.output import compact, screen_width
 from pgdurable_cli.values import brief, decoded
@@ -50,6 +51,8 @@ def look_at_state(database: Database, service: str, key: str | None, *, plain: b
     from pgdurable_cli.database import Query
 
     rows = database.all(Query("cli_state", StateRow), service, key)
+    if not rows:
+        find_service(database, service)
     data: dict[str, dict[str, object]] = {}
     for row in rows:
         data.setdefault(row.service_key, {})[row.name] = decoded(row.value)
