@@ -309,6 +309,7 @@ class Execution:
     async def wait(self, node: Node) -> None:
         """Until the node is settled. Raises Cancelled, or what stops the attempt."""
         if settled(node):
+            self.steps.note_losers(node)
             self.replay_what_is_new()
             return
         if self.refused >= PATIENCE:
@@ -320,6 +321,7 @@ class Execution:
         while True:
             progress = self._progress(node)
             if progress is Progress.READY:
+                self.steps.note_losers(node)
                 self.replay_what_is_new()
                 return
             if progress is Progress.CANCELLED:

@@ -50,7 +50,18 @@ _SUCCESS = Outcome.SUCCESS
 class Step(Result[T_co]):
     """A future of what a closure returns. Nothing happens before it, or anything else, is awaited."""
 
-    __slots__ = ("action", "args", "kwargs", "name", "options", "serde", "started", "steps", "thread")
+    __slots__ = (
+        "action",
+        "args",
+        "combined",
+        "kwargs",
+        "name",
+        "options",
+        "serde",
+        "started",
+        "steps",
+        "thread",
+    )
 
     def __init__(
         self,
@@ -74,6 +85,8 @@ class Step(Result[T_co]):
         self.options = options
         self.serde = serde
         self.started = 0.0
+        self.combined = False
+        """Whether it was waited for, and something else came first."""
         self.thread: int | None = None
         """The one it executes in, if it is a plain function and has begun."""
 
@@ -128,12 +141,23 @@ class Steps:
     @property
     def forgotten(self) -> bool:
         """Whether there are steps that were asked for, not begun, and have no result either."""
-        return bool(self._open) or any(not step.handle.order for step in self._journaled)
+        return bool(self._open or self._journaled) and bool(self._forgotten())
+
+    def _forgotten(self) -> list[Step[Any]]:
+        """Not those that have lost a race: one that has begun is given up then, too."""
+        return [step for step in (*self._journaled, *self._open) if not (step.handle.order or step.combined)]
+
+    def note_losers(self, node: Node) -> None:
+        """The handler has what it waited for: steps of ``node`` that are not done have lost."""
+        if self._open or self._journaled:
+            losers = set(map(id, unsettled(node)))
+            for step in (*self._journaled, *self._open):
+                step.combined = step.combined or id(step.handle) in losers
 
     async def finish(self) -> None:
         """The handler has returned, and has not awaited these: execute them all the same, and say so."""
         execution = self.execution
-        steps = [step for step in (*self._journaled, *self._open) if not step.handle.order]
+        steps = self._forgotten()
         execution.machine.children.clear()  # a cancellation comes too late for the handler, so also for them
         if not execution.replaying:
             log.warning(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pgdurable import Context, ObjectContext, Service, TerminalError, VirtualObject, gather
+from pgdurable import Context, ObjectContext, Service, TerminalError, VirtualObject, gather, select
 
 if TYPE_CHECKING:
     from tests.testing.conftest import Serve
@@ -96,3 +96,36 @@ async def test_without_it_such_a_handler_may_pass(serve: Serve) -> None:
 
     async with serve(service) as env:
         assert await env.client.service_call(throw, None) == 0
+
+
+@pytest.mark.parametrize("always_replay", [False, True])
+async def test_a_step_that_lost_a_race_is_not_a_forgotten_one(
+    serve: Serve, always_replay: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, begun = Service("Races"), list[str]()
+
+    async def step(name: str) -> str:
+        begun.append(name)
+        return name
+
+    @service.handler()
+    async def other(ctx: Context) -> None:
+        pass
+
+    @service.handler()
+    async def hurry(ctx: Context, what: str) -> str:
+        call = ctx.service_call(other, None)
+        await (call if what == "open" else ctx.service_call(other, None))
+        late = ctx.run(what, step, args=(what,))
+        if what == "journaled":
+            ctx.generic_send("Races", "other", b"")
+        winner, _ = await select(call=call, late=late)
+        return str(winner if what != "wanted" else await late)
+
+    async with serve(service, always_replay=always_replay) as env:
+        assert await env.client.service_call(hurry, "open") == "call"
+        assert await env.client.service_call(hurry, "journaled") == "call"
+        assert begun == []
+        assert await env.client.service_call(hurry, "wanted") == "wanted"
+    assert begun == ["wanted"]
+    assert [record.getMessage() for record in caplog.records if "awaiting" in record.getMessage()] == []
