@@ -1,5 +1,5 @@
 """Restate's name for a module: the types of its client."""
 
-from pgdurable.client import HttpError, RestateClient, RestateClientSendHandle
+from pgdurable.client import HttpError, RestateClient, RestateClientSendHandle, RestateScopedClient
 
-__all__ = ["HttpError", "RestateClient", "RestateClientSendHandle"]
+__all__ = ["HttpError", "RestateClient", "RestateClientSendHandle", "RestateScopedClient"]

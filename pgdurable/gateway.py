@@ -15,6 +15,7 @@ from pgdurable.store.rows import SignalRow
 from pgdurable_sdk import ids
 from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.journal.entries import Outcome
+from pgdurable_sdk.scopes import scoped_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -92,13 +93,15 @@ class Gateway:
         """The text form."""
         return ids.format_id(id)
 
-    def idempotent_id(self, service: str, key: str | None, handler: str, idempotency_key: str) -> UUID:
+    def idempotent_id(
+        self, service: str, key: str | None, handler: str, idempotency_key: str, scope: str | None = None
+    ) -> UUID:
         """The id of an invocation with an idempotency key."""
-        return ids.derived_id("ik", service, key, handler, idempotency_key)
+        return ids.derived_id("ik", service, scoped_key(scope, key), handler, idempotency_key)
 
-    def workflow_id(self, service: str, key: str) -> UUID:
+    def workflow_id(self, service: str, key: str, scope: str | None = None) -> UUID:
         """The id of a workflow's run."""
-        return ids.derived_id("wf", service, key, None, None)
+        return ids.derived_id("wf", service, scoped_key(scope, key), None, None)
 
     # -- invocations ---------------------------------------------------------------------------------------
 
@@ -180,6 +183,8 @@ class Gateway:
             delay=request.delay or None,
             origin=origin,
             trace_parent=request.traceparent,
+            scope=request.scope,
+            limit_key=request.limit_key,
             make_id=uuids.invocation_id,
         )
 

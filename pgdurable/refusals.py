@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pgdurable_sdk.checks import NAME_LIMIT, flaw, header_flaw
 from pgdurable_sdk.limits import LIMITS
+from pgdurable_sdk.scopes import bad_key, bad_limit_key, bad_scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,8 +85,14 @@ def of_text(text: str, part: str) -> Refusal | None:
 
 
 def of_key(key: str, part: str = "key") -> Refusal | None:
-    """Refuse a key, or a name, that cannot be stored, or is too long to be found by."""
-    wrong = flaw(key, KEY_LIMIT)
+    """Refuse a key that cannot be stored, is too long to be found by, or looks like one in a scope."""
+    wrong = flaw(key, KEY_LIMIT) or bad_key(key)
+    return None if wrong is None else bad_text(part, wrong)
+
+
+def of_name(name: str, part: str) -> Refusal | None:
+    """Refuse a name, or an idempotency key, that cannot be stored, or is too long to be found by."""
+    wrong = flaw(name, KEY_LIMIT)
     return None if wrong is None else bad_text(part, wrong)
 
 
@@ -95,6 +102,17 @@ def of_headers(headers: Mapping[str, str]) -> Refusal | None:
         return Refusal(400, f"bad {wrong}")
     if (wrong := LIMITS.weigh_headers(headers)) is not None:
         return Refusal(431, wrong)
+    return None
+
+
+def of_scope(scope: str | None, limit_key: str | None = None) -> Refusal | None:
+    """Refuse what cannot be a scope, or a limit key in it."""
+    if scope is None:
+        return None if limit_key is None else Refusal(400, "limit-key requires a scope to be set")
+    if (reason := bad_scope(scope)) is not None:
+        return Refusal(400, f"bad scope value: {reason}")
+    if limit_key is not None and (reason := bad_limit_key(limit_key)) is not None:
+        return Refusal(400, f"invalid limit-key: {reason}")
     return None
 
 

@@ -447,10 +447,12 @@ create table pgdurable_engine.worker (
 ) with (fillfactor=50);
 
 CREATE INDEX event_id ON pgdurable_engine.event USING btree (id);
+CREATE INDEX promise_scoped ON pgdurable_engine.promise USING btree (service, key) WHERE (ascii(key) = 1);
+CREATE INDEX state_scoped ON pgdurable_engine.state USING btree (service, key) WHERE (ascii(key) = 1);
 CREATE INDEX waiter_id ON pgdurable_engine.waiter USING btree (id);
 
 create function pgdurable.cancel(id text) returns text language sql volatile;
-create function pgdurable.clear_state(service text, key text, name text DEFAULT NULL::text) returns text language sql volatile;
+create function pgdurable.clear_state(service text, key text, name text DEFAULT NULL::text, scope text DEFAULT NULL::text) returns text language sql volatile;
 create function pgdurable.invocation_id(p_id uuid) returns text language sql immutable strict;
 create function pgdurable.invocation_uuid(p_id text) returns uuid language plpgsql immutable strict;
 create function pgdurable.kill(id text) returns text language sql volatile;
@@ -459,12 +461,12 @@ create function pgdurable.promote_deployment(id text) returns text language plpg
 create function pgdurable.purge(id text) returns text language plpgsql volatile;
 create function pgdurable.purge_journal(id text) returns text language plpgsql volatile;
 create function pgdurable.reject_awakeable(id text, message text, code integer DEFAULT 500) returns text language sql volatile;
-create function pgdurable.reject_promise(service text, key text, name text, message text, code integer DEFAULT 500) returns text language sql volatile;
+create function pgdurable.reject_promise(service text, key text, name text, message text, code integer DEFAULT 500, scope text DEFAULT NULL::text) returns text language sql volatile;
 create function pgdurable.remove_deployment(id text, force boolean DEFAULT false) returns text language plpgsql volatile;
 create function pgdurable.resolve_awakeable(id text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
-create function pgdurable.resolve_promise(service text, key text, name text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
+create function pgdurable.resolve_promise(service text, key text, name text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea, scope text DEFAULT NULL::text) returns text language sql volatile;
 create function pgdurable.resume(id text, deployment text DEFAULT 'keep'::text) returns text language plpgsql volatile;
-create function pgdurable.set_state(service text, key text, name text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea) returns text language sql volatile;
+create function pgdurable.set_state(service text, key text, name text, value json DEFAULT NULL::json, bytes bytea DEFAULT NULL::bytea, scope text DEFAULT NULL::text) returns text language sql volatile;
 create function pgdurable_engine.admit(p_new pgdurable_engine.submission[], p_now timestamp with time zone, OUT admitted uuid[], OUT runnable uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.admit_due(p_ids uuid[], p_now timestamp with time zone, OUT runnable uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.announce(p_hints pgdurable_engine.hint[]) returns void language plpgsql volatile;
@@ -522,8 +524,10 @@ create function pgdurable_engine.heartbeat(p_worker uuid) returns boolean langua
 create function pgdurable_engine.join_previous(p_calls pgdurable_engine.submission[], p_admitted uuid[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.join_worker(p_id uuid, p_name text, p_deployment_id text, p_versioned boolean, p_services text[], p_lease interval, p_present boolean DEFAULT true) returns void language plpgsql volatile;
 create function pgdurable_engine.key_lock(p_service text, p_key text) returns bigint language sql immutable;
+create function pgdurable_engine.key_of(p_key text) returns text language sql immutable;
 create function pgdurable_engine.later(p_now timestamp with time zone, p_delay interval) returns timestamp with time zone language sql stable;
 create function pgdurable_engine.leave(p_ids uuid[], OUT hints pgdurable_engine.hint[]) returns pgdurable_engine.hint[] language plpgsql volatile;
+create function pgdurable_engine.limit_key_of(p_id uuid, p_key text) returns text language sql stable;
 create function pgdurable_engine.lock_invocations(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_keys(p_locks bigint[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_latecomers(p_notices pgdurable_engine.notice[], p_locked uuid[]) returns void language plpgsql volatile;
@@ -559,6 +563,8 @@ create function pgdurable_engine.results(p_ids uuid[], OUT id uuid, OUT outcome 
 create function pgdurable_engine.retry_due(p_ids uuid[], p_now timestamp with time zone) returns uuid[] language sql volatile;
 create function pgdurable_engine.route(p_service text, p_deployment_id text) returns text language sql immutable;
 create function pgdurable_engine.routes_of(p_services text[], p_deployment_id text, p_versioned boolean) returns text[] language sql stable;
+create function pgdurable_engine.scope_of(p_key text) returns text language sql immutable;
+create function pgdurable_engine.scoped_key(p_scope text, p_key text) returns text language plpgsql immutable;
 create function pgdurable_engine.set_aside(p_endings pgdurable_engine.ending[], p_pin text, p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.settle(p_names text[], p_settings text[]) returns boolean language plpgsql volatile;
 create function pgdurable_engine.signal(p_signals pgdurable_engine.signal[], OUT answers pgdurable_engine.answer[], OUT delivered pgdurable_engine.notification[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
@@ -569,7 +575,7 @@ create function pgdurable_engine.starts(p_ids uuid[], p_fresh uuid[] DEFAULT '{}
 create function pgdurable_engine.state_version(p_service text, p_key text) returns text language sql stable;
 create function pgdurable_engine.submit(p_new pgdurable_engine.submission[], p_worker uuid DEFAULT NULL::uuid, p_room integer DEFAULT 0, p_attempt bigint DEFAULT 0, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT admissions pgdurable_engine.admission[], OUT started pgdurable_engine.start[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
 create function pgdurable_engine.sweep(p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, OUT cursor uuid, OUT expired integer) returns record language plpgsql volatile;
-create function pgdurable_engine.target_json(p_target text) returns json language sql stable strict;
+create function pgdurable_engine.target_json(p_target text, p_scope text) returns json language sql stable;
 create function pgdurable_engine.tell_waiters(p_finished pgdurable_engine.finish[], p_ids uuid[], OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[]) returns record language sql volatile;
 create function pgdurable_engine.those_told(p_ids uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.unserved(p_service text, p_deployment_id text) returns text language sql stable;
@@ -616,6 +622,7 @@ create function pgdurable_engine.write_state(p_state pgdurable_engine.state_writ
 --     sequence_number bigint
 --     created_at timestamp with time zone
 --     uuid uuid
+--     scope text
 
 -- view pgdurable.sys_invocation
 --     id text
@@ -767,6 +774,7 @@ create function pgdurable_engine.write_state(p_state pgdurable_engine.state_writ
 --     service_key text
 --     invocation_id text
 --     uuid uuid
+--     scope text
 
 -- view pgdurable.sys_locks
 --     partition_key integer

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pgdurable_cli.output import fields, styled_status
 from pgdurable_cli.story import lines, raised_at, rendered
+from pgdurable_cli.targets import in_scope
 from pgdurable_cli.times import absolute, coming, duration, relative
 from pgdurable_cli.values import shortened
 
@@ -33,6 +34,7 @@ NOTE_LIMIT = 200
 class InvocationRow:
     id: str
     target: str
+    scope: str | None
     status: str
     created_at: datetime
     retry_count: int | None
@@ -50,6 +52,8 @@ class InvocationDetail:
     id: str
     target: str
     target_service_ty: str
+    scope: str | None
+    limit_key: str | None
     status: str
     completion_result: str | None
     completion_failure: str | None
@@ -96,6 +100,7 @@ class Filters:
     virtual_objects_only: bool = False
     completed_too: bool = False
     zombie: bool = False
+    scopes: Sequence[str] = ()
 
     def arguments(self) -> tuple[object, ...]:
         """In the order of the query's parameters."""
@@ -112,6 +117,7 @@ class Filters:
             self.virtual_objects_only,
             completed_too,
             self.zombie,
+            list(self.scopes) or None,
         )
 
     def nothing(self) -> str:
@@ -151,7 +157,7 @@ def list_line(row: InvocationRow, at: datetime) -> Text:
     status = status_text(row)
     status.pad_right(STATUS_WIDTH - len(status))
     created = f"{relative(row.created_at, at, units=1):<{CREATED_WIDTH}}"
-    return Text.assemble(f"{row.id:<{ID_WIDTH}}", status, created, (row.target, "bold"))
+    return Text.assemble(f"{row.id:<{ID_WIDTH}}", status, created, (in_scope(row.target, row.scope), "bold"))
 
 
 def status_text(row: InvocationRow) -> Text:
@@ -206,6 +212,8 @@ def head(
     one = invocation
     return [
         ("Status", status_line(one, at)),
+        ("Scope", one.scope),
+        ("Limit key", one.limit_key),
         ("Created", point(one.created_at, at)),
         ("Scheduled for", point(one.scheduled_start_at, at)),
         ("Waiting for key", inbox_line(one)),

@@ -9,7 +9,15 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DSN_VARIABLE", "dsn_option", "json_option", "listen_option", "required_dsn", "yes_option"]
+__all__ = [
+    "DSN_VARIABLE",
+    "dsn_option",
+    "json_option",
+    "listen_option",
+    "required_dsn",
+    "scope_option",
+    "yes_option",
+]
 
 DSN_VARIABLE = "PGDURABLE_DSN"
 LISTEN_VARIABLE = "PGDURABLE_LISTEN_DSN"
@@ -48,6 +56,10 @@ def listen_option(command: Command) -> Command:
 
 def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def scope_option(command: Command) -> Command:
+    return click.option("--scope", metavar="NAME", help="Only in this scope.")(command)
 
 
 def yes_option(command: Command) -> Command:

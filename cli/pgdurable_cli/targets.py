@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import click
 
-__all__ = ["OneInvocation", "Target", "Targeted", "parse"]
+__all__ = ["OneInvocation", "Target", "Targeted", "in_scope", "parse"]
 
 ID_PREFIX = "inv_"
 
@@ -33,6 +33,11 @@ class Target:
 
 
 Targeted = OneInvocation | Target
+
+
+def in_scope(target: str, scope: str | None) -> str:
+    """A target as it is shown, with its scope where it has one."""
+    return target if scope is None else f"{target} in scope {scope}"
 
 
 def parse(query: str) -> Targeted:

@@ -26,6 +26,8 @@ from pgdurable.client.handles import (
     StateHandle,
 )
 from pgdurable.client.handles import ClientSendHandle as RestateClientSendHandle
+from pgdurable.client.scoped import ScopedClient
+from pgdurable.client.scoped import ScopedClient as RestateScopedClient
 from pgdurable.client.sync_client import SyncClient
 from pgdurable.client.sync_handles import (
     SyncClientSendHandle,
@@ -33,6 +35,7 @@ from pgdurable.client.sync_handles import (
     SyncPromiseHandle,
     SyncStateHandle,
 )
+from pgdurable.client.sync_scoped import SyncScopedClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,11 +54,14 @@ __all__ = [
     "PromiseHandle",
     "RestateClient",
     "RestateClientSendHandle",
+    "RestateScopedClient",
+    "ScopedClient",
     "StateHandle",
     "SyncClient",
     "SyncClientSendHandle",
     "SyncInvocationHandle",
     "SyncPromiseHandle",
+    "SyncScopedClient",
     "SyncStateHandle",
     "connect",
     "connect_sync",

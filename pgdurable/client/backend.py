@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pgdurable import refusals
 from pgdurable.client.errors import need
+from pgdurable_sdk.scopes import scoped_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +42,7 @@ class StateChange:
 
     def __post_init__(self) -> None:
         for name in self.values:
-            need(refusals.of_key(name, "name of state"))
+            need(refusals.of_name(name, "name of state"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,29 @@ class State:
 
     values: dict[str, bytes]
     version: str
+
+
+class Place(NamedTuple):
+    """What has state and promises: a virtual object or a workflow."""
+
+    service: str
+    key: str
+    scope: str | None = None
+
+    @property
+    def stored(self) -> tuple[str, str]:
+        """The service, and the key with its scope."""
+        return self.service, scoped_key(self.scope, self.key) or ""
+
+    def __str__(self) -> str:
+        return f"{self.service}/{self.key}" + ("" if self.scope is None else f" in scope {self.scope}")
+
+
+def place_of(service: str, key: str, scope: str | None) -> Place:
+    """Raises HttpError (400) for a key or a scope that cannot be one."""
+    need(refusals.of_key(key))
+    need(refusals.of_scope(scope))
+    return Place(service, key, scope)
 
 
 class Backend(Protocol):
@@ -82,19 +106,19 @@ class Backend(Protocol):
         """Give what a handler waits for."""
         ...
 
-    def promise(self, service: str, key: str, name: str) -> Steps[bytes | None]:
+    def promise(self, place: Place, name: str) -> Steps[bytes | None]:
         """The value of a durable promise, None while it has none. Raises TerminalError where it was
         rejected."""
         ...
 
-    def complete_promise(self, service: str, key: str, name: str, result: bytes | Failure) -> Steps[None]:
+    def complete_promise(self, place: Place, name: str, result: bytes | Failure) -> Steps[None]:
         """Complete a durable promise."""
         ...
 
-    def state(self, service: str, key: str) -> Steps[State]:
+    def state(self, place: Place) -> Steps[State]:
         """All state of a key."""
         ...
 
-    def change_state(self, service: str, key: str, change: StateChange) -> Steps[None]:
+    def change_state(self, place: Place, change: StateChange) -> Steps[None]:
         """Change it."""
         ...

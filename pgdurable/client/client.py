@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from pgdurable.client.backend import place_of
 from pgdurable.client.driving import drive_async
 from pgdurable.client.handles import (
     ClientSendHandle,
@@ -14,6 +15,7 @@ from pgdurable.client.handles import (
     seconds_of,
 )
 from pgdurable.client.invocation import BYTES, name_of, named, of_handler, of_names, read_id, target_of
+from pgdurable.client.scoped import ScopedClient
 from pgdurable.failures import Failure
 from pgdurable_sdk.exceptions import UsageError
 from pgdurable_sdk.serde import DEFAULT, resolve
@@ -240,14 +242,17 @@ class Client:
         key: str | None = None,
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
         *,
         timeout: timedelta | None = None,
     ) -> bytes:
         """Call a handler by name, bytes in and bytes out.
 
-        They are JSON unless a header ``content-type`` says otherwise. The rest is as of `service_call`.
+        They are JSON unless a header ``content-type`` says otherwise. ``scope`` and ``limit_key`` are as of
+        `scope`. The rest is as of `service_call`.
         """
-        invocation = of_names(service, handler, key, arg, idempotency_key, headers)
+        invocation = of_names(service, handler, key, arg, idempotency_key, headers, None, scope, limit_key)
         return await self.run(self.backend.call(invocation, seconds_of(timeout)))
 
     async def generic_send(
@@ -259,12 +264,24 @@ class Client:
         send_delay: timedelta | None = None,
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
         *,
         connection: psycopg.AsyncConnection[Any] | None = None,
     ) -> ClientSendHandle[bytes]:
         """Start a handler by name. The rest is as of `generic_call` and `service_send`."""
-        invocation = of_names(service, handler, key, arg, idempotency_key, headers, send_delay)
+        invocation = of_names(
+            service, handler, key, arg, idempotency_key, headers, send_delay, scope, limit_key
+        )
         return await self._send(invocation, BYTES, connection)
+
+    def scope(self, scope: str) -> ScopedClient:
+        """Calls and sends within a scope: 1 to 36 letters, digits, ``_``, ``.`` and ``-``.
+
+        The same service and key in another scope, or in none, is another object, and an idempotency key in
+        another scope another key. Raises HttpError (400) for what cannot be a scope.
+        """
+        return ScopedClient(self, scope)
 
     # -- what is there already -----------------------------------------------------------------------------
 
@@ -280,20 +297,33 @@ class Client:
 
     @overload
     def invocation_of(
-        self, tpe: AsyncHandler[Any, O], key: str | None = None, idempotency_key: str | None = None
+        self,
+        tpe: AsyncHandler[Any, O],
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        scope: str | None = None,
     ) -> InvocationHandle[O]: ...
     @overload
     def invocation_of(
-        self, tpe: SyncHandler[Any, O], key: str | None = None, idempotency_key: str | None = None
+        self,
+        tpe: SyncHandler[Any, O],
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        scope: str | None = None,
     ) -> InvocationHandle[O]: ...
     def invocation_of(
-        self, tpe: Any, key: str | None = None, idempotency_key: str | None = None
+        self,
+        tpe: Any,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        scope: str | None = None,
     ) -> InvocationHandle[Any]:
-        """The run of a workflow by its ``key``, or another invocation by its ``idempotency_key``.
+        """The run of a workflow by its ``key``, or another invocation by its ``idempotency_key``; of those in
+        a ``scope``, if there is one.
 
         Nobody is asked whether it exists. Raises TypeError where these do not name one.
         """
-        handler, id = named(tpe, key, idempotency_key)
+        handler, id = named(tpe, key, idempotency_key, scope)
         return InvocationHandle(self, id, handler.output.serde)
 
     def promise(
@@ -303,13 +333,18 @@ class Client:
         name: str,
         serde: Serde[T] = DEFAULT,
         type_hint: type[T] | None = None,
+        scope: str | None = None,
     ) -> PromiseHandle[T]:
-        """The durable promise ``name`` of the workflow ``key``."""
-        return PromiseHandle(self, name_of(workflow), key, name, resolve(serde, type_hint))
+        """The durable promise ``name`` of the workflow ``key``. Raises HttpError (400) for what cannot be a
+        key or a scope."""
+        return PromiseHandle(self, place_of(name_of(workflow), key, scope), name, resolve(serde, type_hint))
 
-    def state(self, service: str | VirtualObject | Workflow, key: str) -> StateHandle:
-        """The state of the virtual object or workflow ``key``."""
-        return StateHandle(self, name_of(service), key)
+    def state(
+        self, service: str | VirtualObject | Workflow, key: str, scope: str | None = None
+    ) -> StateHandle:
+        """The state of the virtual object or workflow ``key``. Raises HttpError (400) for what cannot be a
+        key or a scope."""
+        return StateHandle(self, place_of(name_of(service), key, scope))
 
     async def resolve_awakeable(self, name: str, value: T, serde: Serde[T] = DEFAULT) -> None:
         """Resolve the awakeable with the id ``name``, ``sign_1...``: the handler that waits for it goes on.

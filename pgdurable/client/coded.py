@@ -17,7 +17,7 @@ from pgdurable_sdk.codec import decode, encode, make_codec
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from pgdurable.client.backend import Action, Backend, Sent
+    from pgdurable.client.backend import Action, Backend, Place, Sent
     from pgdurable.client.invocation import Invocation
     from pgdurable.client.steps import Steps
     from pgdurable_sdk.codec import JournalValueCodec, JournalValueCodecProvider
@@ -56,26 +56,26 @@ class Coded:
     def complete_awakeable(self, awakeable_id: str, result: bytes | Failure) -> Steps[None]:
         yield from self._inner.complete_awakeable(awakeable_id, (yield from self._encode(result)))
 
-    def promise(self, service: str, key: str, name: str) -> Steps[bytes | None]:
-        value = yield from self._inner.promise(service, key, name)
+    def promise(self, place: Place, name: str) -> Steps[bytes | None]:
+        value = yield from self._inner.promise(place, name)
         if value is None:
             return None
-        return (yield from self._decode(value, f"the promise {name!r} of {service}/{key}"))
+        return (yield from self._decode(value, f"the promise {name!r} of {place}"))
 
-    def complete_promise(self, service: str, key: str, name: str, result: bytes | Failure) -> Steps[None]:
-        yield from self._inner.complete_promise(service, key, name, (yield from self._encode(result)))
+    def complete_promise(self, place: Place, name: str, result: bytes | Failure) -> Steps[None]:
+        yield from self._inner.complete_promise(place, name, (yield from self._encode(result)))
 
-    def state(self, service: str, key: str) -> Steps[State]:
-        state = yield from self._inner.state(service, key)
+    def state(self, place: Place) -> Steps[State]:
+        state = yield from self._inner.state(place)
         values: dict[str, bytes] = {}
         for name, value in state.values.items():
-            values[name] = yield from self._decode(value, f"the state {name!r} of {service}/{key}")
+            values[name] = yield from self._decode(value, f"the state {name!r} of {place}")
         return State(values, state.version)
 
-    def change_state(self, service: str, key: str, change: StateChange) -> Steps[None]:
+    def change_state(self, place: Place, change: StateChange) -> Steps[None]:
         codec = yield from self._codec()
         values = {n: None if v is None else encode(codec, v) for n, v in change.values.items()}
-        yield from self._inner.change_state(service, key, replace(change, values=values))
+        yield from self._inner.change_state(place, replace(change, values=values))
 
     # -- how -----------------------------------------------------------------------------------------------
 

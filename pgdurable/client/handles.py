@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeVar as TypeVarWithDefault
 
-    from pgdurable.client.backend import Action, Backend, SendStatus, Sent
+    from pgdurable.client.backend import Action, Backend, Place, SendStatus, Sent
     from pgdurable.client.steps import Steps
     from pgdurable_sdk.serde import Serde
 
@@ -134,15 +134,16 @@ class ClientSendHandle(InvocationHandle[O]):
 class PromiseHandle(Generic[T]):
     """A durable promise of a workflow."""
 
-    def __init__(self, client: Runs, service: str, key: str, name: str, serde: Serde[T]) -> None:
-        need(refusals.of_key(name, "name of a promise"))
+    def __init__(self, client: Runs, place: Place, name: str, serde: Serde[T]) -> None:
+        need(refusals.of_name(name, "name of a promise"))
         self._client = client
-        self._place = (service, key, name)
+        self._place = place
+        self._name = name
         self._serde = serde
 
     async def peek(self) -> T | None:
         """Its value, None while it has none. Raises TerminalError if it was rejected."""
-        body = await self._client.run(self._client.backend.promise(*self._place))
+        body = await self._client.run(self._client.backend.promise(self._place, self._name))
         return None if body is None else self._serde.deserialize(body)
 
     async def resolve(self, value: T) -> None:
@@ -157,7 +158,7 @@ class PromiseHandle(Generic[T]):
         await self._complete(Failure(code, message))
 
     async def _complete(self, result: bytes | Failure) -> None:
-        await self._client.run(self._client.backend.complete_promise(*self._place, result))
+        await self._client.run(self._client.backend.complete_promise(self._place, self._name, result))
 
 
 class StateHandle:
@@ -168,24 +169,24 @@ class StateHandle:
     where there is no such object or workflow.
     """
 
-    def __init__(self, client: Runs, service: str, key: str) -> None:
+    def __init__(self, client: Runs, place: Place) -> None:
         self._client = client
-        self._place = (service, key)
+        self._place = place
 
     async def get(self, name: str, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None) -> T | None:
         """One value, None where there is none."""
-        body = (await self._client.run(self._client.backend.state(*self._place))).values.get(name)
+        body = (await self._client.run(self._client.backend.state(self._place))).values.get(name)
         return None if body is None else resolve(serde, type_hint).deserialize(body)
 
     async def get_all(self, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None) -> dict[str, T]:
         """All values by their names."""
-        values = (await self._client.run(self._client.backend.state(*self._place))).values
+        values = (await self._client.run(self._client.backend.state(self._place))).values
         reader = resolve(serde, type_hint)
         return {name: cast(T, reader.deserialize(value)) for name, value in values.items()}
 
     async def version(self) -> str:
         """What the state is called now, to be given to `replace`."""
-        return (await self._client.run(self._client.backend.state(*self._place))).version
+        return (await self._client.run(self._client.backend.state(self._place))).version
 
     async def set(self, name: str, value: T, serde: Serde[T] = DEFAULT) -> None:
         """Set one value."""
@@ -210,7 +211,7 @@ class StateHandle:
         await self._change(StateChange({**written}, replace=True, version=version))
 
     async def _change(self, change: StateChange) -> None:
-        await self._client.run(self._client.backend.change_state(*self._place, change))
+        await self._client.run(self._client.backend.change_state(self._place, change))
 
 
 def seconds_of(timeout: timedelta | None) -> float | None:

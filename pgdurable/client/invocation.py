@@ -9,6 +9,7 @@ from pgdurable import refusals
 from pgdurable.client.errors import need, refused
 from pgdurable_sdk import ids
 from pgdurable_sdk.handler import HandlerType, handler_of
+from pgdurable_sdk.scopes import scoped_key
 from pgdurable_sdk.serde import BytesSerde
 
 if TYPE_CHECKING:
@@ -35,13 +36,17 @@ class Invocation:
     idempotency_key: str | None
     delay: timedelta | None
     headers: dict[str, str]
+    scope: str | None = None
+    limit_key: str | None = None
 
     def __post_init__(self) -> None:
-        self._check(refusals.of_key(self.service, "name of a service"))
-        self._check(refusals.of_key(self.handler, "name of a handler"))
+        self._check(refusals.of_name(self.service, "name of a service"))
+        self._check(refusals.of_name(self.handler, "name of a handler"))
         self._check(refusals.of_key(self.key) if self.key is not None else None)
+        if self.scope is not None or self.limit_key is not None:
+            self._check(refusals.of_scope(self.scope, self.limit_key))
         if self.idempotency_key is not None:
-            self._check(refusals.of_key(self.idempotency_key, "idempotency key"))
+            self._check(refusals.of_name(self.idempotency_key, "idempotency key"))
             if not self.idempotency_key:
                 raise refused(refusals.bad_text("idempotency key", "it is empty"))
         if self.headers:
@@ -66,6 +71,8 @@ def of_handler(
     idempotency_key: str | None,
     headers: Mapping[str, str] | None,
     delay: timedelta | None = None,
+    scope: str | None = None,
+    limit_key: str | None = None,
 ) -> Invocation:
     """An invocation of a handler function. Raises SerdeError where the argument does not fit it."""
     kept = lowered(headers)
@@ -82,6 +89,8 @@ def of_handler(
         idempotency_key=idempotency_key,
         delay=delay or None,
         headers=kept,
+        scope=scope,
+        limit_key=limit_key,
     )
 
 
@@ -93,6 +102,8 @@ def of_names(
     idempotency_key: str | None,
     headers: Mapping[str, str] | None,
     delay: timedelta | None = None,
+    scope: str | None = None,
+    limit_key: str | None = None,
 ) -> Invocation:
     """An invocation by name. Bytes are taken for JSON unless the header content-type says otherwise."""
     kept = lowered(headers)
@@ -106,6 +117,8 @@ def of_names(
         idempotency_key=idempotency_key,
         delay=delay or None,
         headers=kept,
+        scope=scope,
+        limit_key=limit_key,
     )
 
 
@@ -132,8 +145,12 @@ def read_id(text: str) -> UUID:
         raise refused(refusals.bad_invocation(text, error)) from None
 
 
-def named(tpe: Any, key: str | None, idempotency_key: str | None) -> tuple[Handler, str]:
-    """The handler of a function, and the id that these arguments name. Raises TypeError if they name none."""
+def named(
+    tpe: Any, key: str | None, idempotency_key: str | None, scope: str | None = None
+) -> tuple[Handler, str]:
+    """The handler of a function, and the id that these arguments name. Raises TypeError if they name none,
+    and HttpError (400) for what cannot be a scope."""
+    need(refusals.of_scope(scope))
     handler = target_of(tpe, keyed=key is not None)
     run = handler.type is HandlerType.WORKFLOW
     if run and idempotency_key is not None:
@@ -142,7 +159,8 @@ def named(tpe: Any, key: str | None, idempotency_key: str | None) -> tuple[Handl
         raise TypeError(
             f"{handler.service}/{handler.name} is no run of a workflow: say which idempotency key"
         )
-    id = ids.invocation_id(handler.service, handler.name, key, idempotency_key, workflow=run)
+    stored = scoped_key(scope, key)
+    id = ids.invocation_id(handler.service, handler.name, stored, idempotency_key, workflow=run)
     return handler, ids.format_id(id)
 
 
@@ -150,5 +168,5 @@ def name_of(service: Any) -> str:
     """Of a service, by its name or itself. Raises HttpError (400) for a text that can be no name."""
     if not isinstance(service, str):
         return str(service.name)
-    need(refusals.of_key(service, "name of a service"))
+    need(refusals.of_name(service, "name of a service"))
     return service

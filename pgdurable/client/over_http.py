@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -20,7 +20,7 @@ from pgdurable_sdk import ids
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from pgdurable.client.backend import Action, StateChange
+    from pgdurable.client.backend import Action, Place, StateChange
     from pgdurable.client.invocation import Invocation
     from pgdurable.client.steps import Steps
 
@@ -63,9 +63,8 @@ class OverHttp:
     # -- invocations ---------------------------------------------------------------------------------------
 
     def call(self, invocation: Invocation, seconds: float | None) -> Steps[bytes]:
-        exchange = Exchange(
-            "POST", self._path(invocation), self._sent_with(invocation), invocation.input, seconds
-        )
+        url = self._path(invocation, "call")
+        exchange = Exchange("POST", url, self._sent_with(invocation), invocation.input, seconds)
         try:
             response = yield from self._exchange(exchange, repeatable=invocation.idempotency_key is not None)
         except TimeoutError:
@@ -77,7 +76,7 @@ class OverHttp:
             raise TypeError("only a client of a database can send as a part of a transaction")
         delay = invocation.delay
         query = {} if delay is None else {"delay": f"PT{delay.total_seconds():.6f}S"}
-        url = _with_query(self._path(invocation) + "/send", query)
+        url = _with_query(self._path(invocation, "send"), query)
         exchange = Exchange("POST", url, self._sent_with(invocation), invocation.input)
         response = yield from self._exchange(exchange, repeatable=invocation.idempotency_key is not None)
         accepted = msgspec.json.decode(response.body, type=_Accepted)
@@ -113,45 +112,49 @@ class OverHttp:
             exchange = self._to_ingress("POST", f"{path}/resolve", result)
         yield from self._exchange(exchange)
 
-    def promise(self, service: str, key: str, name: str) -> Steps[bytes | None]:
-        path = _with_query(f"/services/{_segment(service)}/promises", {"object_key": key, "name": name})
+    def promise(self, place: Place, name: str) -> Steps[bytes | None]:
+        path = _with_query(f"/services/{_segment(place.service)}/promises", {**_named(place), "name": name})
         response = yield from self._exchange(self._to_admin("GET", path))
         promise = msgspec.json.decode(response.body, type=_Promise)
         if promise.failure is not None:
             raise failed(promise.failure)
         return bytes(promise.value or ()) if promise.completed else None
 
-    def complete_promise(self, service: str, key: str, name: str, result: bytes | Failure) -> Steps[None]:
+    def complete_promise(self, place: Place, name: str, result: bytes | Failure) -> Steps[None]:
         given = {"failure": result} if isinstance(result, Failure) else {"value": list(result)}
-        body = msgspec.json.encode({"object_key": key, "name": name, **given})
-        exchange = self._to_admin("POST", f"/services/{_segment(service)}/promises", body)
+        body = msgspec.json.encode({**_named(place), "name": name, **given})
+        exchange = self._to_admin("POST", f"/services/{_segment(place.service)}/promises", body)
         yield from self._exchange(exchange, repeatable=False)
 
     # -- state ---------------------------------------------------------------------------------------------
 
-    def state(self, service: str, key: str) -> Steps[State]:
-        path = _with_query(f"/services/{_segment(service)}/state", {"object_key": key})
+    def state(self, place: Place) -> Steps[State]:
+        path = _with_query(f"/services/{_segment(place.service)}/state", _named(place))
         response = yield from self._exchange(self._to_admin("GET", path))
         state = msgspec.json.decode(response.body, type=_State)
         return State({name: bytes(value) for name, value in state.state.items()}, state.version)
 
-    def change_state(self, service: str, key: str, change: StateChange) -> Steps[None]:
+    def change_state(self, place: Place, change: StateChange) -> Steps[None]:
         body = msgspec.json.encode(
             {
-                "object_key": key,
+                **_named(place),
                 "version": change.version,
                 "new_state": {n: None if v is None else list(v) for n, v in change.values.items()},
             }
         )
         method = "POST" if change.replace else "PATCH"
-        exchange = self._to_admin(method, f"/services/{_segment(service)}/state", body)
+        exchange = self._to_admin(method, f"/services/{_segment(place.service)}/state", body)
         yield from self._exchange(exchange, repeatable=change.version is None)
 
     # -- how -----------------------------------------------------------------------------------------------
 
-    def _path(self, invocation: Invocation) -> str:
+    def _path(self, invocation: Invocation, verb: Literal["call", "send"]) -> str:
         key = [] if invocation.key is None else [_segment(invocation.key)]
         parts = [_segment(invocation.service), *key, _segment(invocation.handler)]
+        if invocation.scope is not None:
+            parts = ["restate", "scope", _segment(invocation.scope), verb, *parts]
+        elif verb == "send":
+            parts.append("send")
         return f"{self._ingress}/{'/'.join(parts)}"
 
     def _sent_with(self, invocation: Invocation) -> dict[str, str]:
@@ -160,6 +163,8 @@ class OverHttp:
             headers["content-type"] = invocation.content_type
         if invocation.idempotency_key is not None:
             headers["idempotency-key"] = invocation.idempotency_key
+        if invocation.limit_key is not None:
+            headers["x-restate-limit-key"] = invocation.limit_key
         for name, value in headers.items():
             if not _HEADER.fullmatch(name) or not _VALUE.fullmatch(value):
                 raise refused(refusals.bad_text(f"header {name!r}", "HTTP has no place for its characters"))
@@ -214,6 +219,11 @@ def _late(what: str, seconds: float | None) -> TimeoutError:
 
 def _address(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
+
+
+def _named(place: Place) -> dict[str, str]:
+    """As the admin API takes it, in a query or in a body."""
+    return {"object_key": place.key} | ({} if place.scope is None else {"scope": place.scope})
 
 
 def _segment(text: str) -> str:

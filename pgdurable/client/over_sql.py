@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from pgdurable.client.backend import Action, StateChange
+    from pgdurable.client.backend import Action, Place, StateChange
     from pgdurable.client.invocation import Invocation
     from pgdurable.client.steps import Steps
     from pgdurable.store.rows import Rows
@@ -117,34 +117,33 @@ class OverSql:
         if answer == "not_found":
             raise refused(refusals.invocation_not_found())
 
-    def promise(self, service: str, key: str, name: str) -> Steps[bytes | None]:
-        rows = yield from self._fetch("promise", service, key, name)
+    def promise(self, place: Place, name: str) -> Steps[bytes | None]:
+        rows = yield from self._fetch("promise", *place.stored, name)
         for outcome, value in rows:
             return _value(outcome, value)
         return None
 
-    def complete_promise(self, service: str, key: str, name: str, result: bytes | Failure) -> Steps[None]:
+    def complete_promise(self, place: Place, name: str, result: bytes | Failure) -> Steps[None]:
         if isinstance(result, Failure):
             outcome, value = Outcome.FAILURE, write_failure(result)
         else:
             outcome, value = Outcome.SUCCESS, result
         answer = yield from self._word(
-            "complete_promise", service, key, name, outcome.value, value, repeatable=False
+            "complete_promise", *place.stored, name, outcome.value, value, repeatable=False
         )
         _check(refusals.of_promise(answer))
 
     # -- state ---------------------------------------------------------------------------------------------
 
-    def state(self, service: str, key: str) -> Steps[State]:
-        rows = yield from self._fetch("state", service, key)
-        version = yield from self._word("state_version", service, key)
+    def state(self, place: Place) -> Steps[State]:
+        rows = yield from self._fetch("state", *place.stored)
+        version = yield from self._word("state_version", *place.stored)
         return State({name: value for name, value in rows}, version)
 
-    def change_state(self, service: str, key: str, change: StateChange) -> Steps[None]:
+    def change_state(self, place: Place, change: StateChange) -> Steps[None]:
         answer = yield from self._word(
             "change_state",
-            service,
-            key,
+            *place.stored,
             list(change.values),
             list(change.values.values()),
             change.replace,
@@ -194,6 +193,8 @@ class OverSql:
             delay=invocation.delay,
             origin=origin,
             trace_parent=headers.get("traceparent"),
+            scope=invocation.scope,
+            limit_key=invocation.limit_key,
         )
 
     # -- how -----------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeVar as TypeVarWithDefault
 
-    from pgdurable.client.backend import Action, Backend, SendStatus, Sent
+    from pgdurable.client.backend import Action, Backend, Place, SendStatus, Sent
     from pgdurable.client.steps import Steps
     from pgdurable_sdk.serde import Serde
 
@@ -137,15 +137,16 @@ class SyncClientSendHandle(SyncInvocationHandle[O]):
 class SyncPromiseHandle(Generic[T]):
     """A durable promise of a workflow."""
 
-    def __init__(self, client: Runs, service: str, key: str, name: str, serde: Serde[T]) -> None:
-        need(refusals.of_key(name, "name of a promise"))
+    def __init__(self, client: Runs, place: Place, name: str, serde: Serde[T]) -> None:
+        need(refusals.of_name(name, "name of a promise"))
         self._client = client
-        self._place = (service, key, name)
+        self._place = place
+        self._name = name
         self._serde = serde
 
     def peek(self) -> T | None:
         """Its value, None while it has none. Raises TerminalError if it was rejected."""
-        body = self._client.run(self._client.backend.promise(*self._place))
+        body = self._client.run(self._client.backend.promise(self._place, self._name))
         return None if body is None else self._serde.deserialize(body)
 
     def resolve(self, value: T) -> None:
@@ -160,7 +161,7 @@ class SyncPromiseHandle(Generic[T]):
         self._complete(Failure(code, message))
 
     def _complete(self, result: bytes | Failure) -> None:
-        self._client.run(self._client.backend.complete_promise(*self._place, result))
+        self._client.run(self._client.backend.complete_promise(self._place, self._name, result))
 
 
 class SyncStateHandle:
@@ -171,24 +172,24 @@ class SyncStateHandle:
     where there is no such object or workflow.
     """
 
-    def __init__(self, client: Runs, service: str, key: str) -> None:
+    def __init__(self, client: Runs, place: Place) -> None:
         self._client = client
-        self._place = (service, key)
+        self._place = place
 
     def get(self, name: str, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None) -> T | None:
         """One value, None where there is none."""
-        body = (self._client.run(self._client.backend.state(*self._place))).values.get(name)
+        body = (self._client.run(self._client.backend.state(self._place))).values.get(name)
         return None if body is None else resolve(serde, type_hint).deserialize(body)
 
     def get_all(self, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None) -> dict[str, T]:
         """All values by their names."""
-        values = (self._client.run(self._client.backend.state(*self._place))).values
+        values = (self._client.run(self._client.backend.state(self._place))).values
         reader = resolve(serde, type_hint)
         return {name: cast(T, reader.deserialize(value)) for name, value in values.items()}
 
     def version(self) -> str:
         """What the state is called now, to be given to `replace`."""
-        return (self._client.run(self._client.backend.state(*self._place))).version
+        return (self._client.run(self._client.backend.state(self._place))).version
 
     def set(self, name: str, value: T, serde: Serde[T] = DEFAULT) -> None:
         """Set one value."""
@@ -211,7 +212,7 @@ class SyncStateHandle:
         self._change(StateChange({**written}, replace=True, version=version))
 
     def _change(self, change: StateChange) -> None:
-        self._client.run(self._client.backend.change_state(*self._place, change))
+        self._client.run(self._client.backend.change_state(self._place, change))
 
 
 def seconds_of(timeout: timedelta | None) -> float | None:

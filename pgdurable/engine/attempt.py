@@ -6,7 +6,8 @@ deliver) another row of the same batch: SQL does both in one transaction or neit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from pgdurable.engine.headers import from_detail, to_detail
 from pgdurable.engine.preload import known_state
@@ -28,11 +29,11 @@ from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.journal.entries import EntryType, Notification, Outcome, Recorded
 from pgdurable_sdk.port import Start
 from pgdurable_sdk.runtime import Execution
+from pgdurable_sdk.scopes import RESERVED, split_key
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
-    from datetime import timedelta
     from uuid import UUID
 
     from pgdurable.engine.batch import Batch, Birth
@@ -49,6 +50,10 @@ _PROMISES = frozenset({EntryType.GET_PROMISE, EntryType.PEEK_PROMISE, EntryType.
 _ATTACHES = frozenset({EntryType.ATTACH_INVOCATION, EntryType.GET_INVOCATION_OUTPUT})
 _READS = frozenset({EntryType.GET_EAGER_STATE, EntryType.GET_EAGER_STATE_KEYS})
 _SIGNALS = frozenset({EntryType.SEND_SIGNAL, EntryType.COMPLETE_AWAKEABLE})
+
+
+FOR_LONG: Final = timedelta(days=3650).total_seconds()
+"""How long a handler waits in memory that cannot be replayed up to where it waits."""
 
 
 class Attempt:
@@ -75,6 +80,8 @@ class Attempt:
         options, settings = handler.options, residents.settings
         self.inactivity = _seconds(options.inactivity_timeout, settings.inactivity_timeout)
         self.patience = Patience(self.inactivity + _seconds(options.abort_timeout, settings.abort_timeout))
+        self.stays = FOR_LONG if handler.recovery.explicit else self.inactivity
+        """For how many seconds it waits in memory."""
         self.lost = False
         """Its lease is gone: nothing more is written, what it awaits raises."""
         self.ended = False
@@ -91,7 +98,7 @@ class Attempt:
         self._early: dict[int, NotificationRow] = {}
 
     def __str__(self) -> str:
-        return f"{self.handler.target(self.row.key)} {ids.format_id(self.id)}"
+        return f"{self.execution.target} {ids.format_id(self.id)}"
 
     # -- the port ------------------------------------------------------------------------------------------
 
@@ -149,7 +156,7 @@ class Attempt:
         return uuids.invocation_id(
             request.service,
             request.handler,
-            request.key,
+            request.stored_key,
             request.idempotency_key,
             workflow=target is not None and target.handler_type is HandlerType.WORKFLOW,
         )
@@ -245,10 +252,14 @@ class Attempt:
             id=entry.target_id,
             service=request.service,
             handler=request.handler,
-            key=request.key,
+            key=request.stored_key,
             handler_type=target.handler_type,
             input=request.parameter,
-            headers=to_detail(request.headers, encoded=self._residents.codec is not None),
+            headers=to_detail(
+                request.headers,
+                encoded=self._residents.codec is not None,
+                limit_key=request.limit_key,
+            ),
             idempotency_key=request.idempotency_key,
             delay=entry.delay,
             caller_id=self.id,
@@ -342,11 +353,15 @@ def start_of(
     else:
         body, detail = row.entries[0].value or b"", row.entries[0].detail
     beside = from_detail(detail)
+    key, scope, limit_key = row.key, None, None
+    if key is not None and key.startswith(RESERVED):
+        scope, key = split_key(key)
+        limit_key = beside.limit_key
     return Start(
         id=row.id,
         input=body,
         input_encoded=beside.encoded,
-        key=row.key,
+        key=key,
         headers=beside.headers,
         trace_parent=row.trace_parent,
         entries=[
@@ -373,5 +388,7 @@ def start_of(
         retry_count=row.retry_count,
         retry_seconds=row.failing_for.total_seconds() if row.failing_for is not None else 0.0,
         idempotency_key=row.idempotency_key,
+        scope=scope,
+        limit_key=limit_key,
         random_seed=row.id.int & 0xFFFF_FFFF_FFFF_FFFF,
     )

@@ -51,6 +51,8 @@ def _failed_row(
     own = attempt.handler.options.invocation_retry_policy
     policy = own.over(default) if own is not None else default
     before, size_before = attempt.row.retry_count, attempt.row.retry_size
+    if attempt.handler.recovery.explicit:
+        size_before = size  # its journal grows in each attempt, and that is no progress
     decision = decide(failed, policy, before, size_before, size, random.random())
     if decision.action == "kill":
         return _given_up(attempt, failed, size, seen)

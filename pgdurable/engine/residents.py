@@ -240,7 +240,7 @@ class Residents:
 
     def _go(self, attempt: Attempt) -> None:
         self._attempts[attempt.id] = attempt
-        if attempt.inactivity <= 0:
+        if attempt.stays <= 0:
             attempt.execution.suspend()
         attempt.task = self._loop.create_task(self._run(attempt))
         self.instruments.stirred()
@@ -451,7 +451,7 @@ class Residents:
                     self._abort_stuck(attempt)
             else:
                 waiting += 1
-                if now - since >= attempt.inactivity * scale:
+                if now - since >= attempt.stays * scale:
                     execution.suspend()
         return waiting
 

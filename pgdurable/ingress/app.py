@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pgdurable.ingress.port import Engine
 
-_CALLS = (b"/restate/call/", b"/restate/send/")
+_CALLS = (b"/restate/call/", b"/restate/send/", b"/restate/scope/")
 
 
 class Ingress:

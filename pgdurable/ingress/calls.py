@@ -39,7 +39,8 @@ _METHODS = ("GET", "POST")
 
 class Calls:
     """An ASGI application for ``/{service}/{handler}`` and ``/{object}/{key}/{handler}``, with or without
-    ``/send``, and the same under ``/restate/call`` and ``/restate/send``.
+    ``/send``, and the same under ``/restate/call`` and ``/restate/send``, and under
+    ``/restate/scope/{scope}`` with these.
     """
 
     def __init__(self, engine: Engine, waits: Waits, load: Load) -> None:
@@ -93,6 +94,8 @@ def _make_request(target: Target, scope: HTTPScope, path: bytes, bounds: Bounds)
         idempotency_key=None,
         delay=_read_delay(query, send=target.send) if query else None,
         traceparent=None,
+        scope=target.scope,
+        limit_key=_read_limit_key(query) if query else None,
     )
     size = len(path) + len(query) + _take_headers(request, scope["headers"])
     if len(request.headers) > bounds.headers:
@@ -101,6 +104,10 @@ def _make_request(target: Target, scope: HTTPScope, path: bytes, bounds: Bounds)
         raise errors.headers_too_large(bounds.header_bytes)
     if request.idempotency_key is not None and target.info.handler_type == "workflow":
         raise errors.refused(refusals.idempotency_key_on_workflow())
+    if request.limit_key is not None and (
+        (refusal := refusals.of_scope(request.scope, request.limit_key)) is not None
+    ):
+        raise errors.refused(refusal)
     return request
 
 
@@ -115,12 +122,12 @@ def _take_headers(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> i
             if name == b"traceparent" and request.traceparent is None:
                 request.traceparent = forwarded[-1][1]
             elif name == b"x-restate-limit-key":
-                raise errors.limit_key_unsupported()
+                request.limit_key = forwarded[-1][1]
         elif name == b"idempotency-key" and request.idempotency_key is None:
             request.idempotency_key = _text(name, value)
             if not value:
                 raise errors.bad_header("idempotency-key", "it is empty")
-            if (refusal := refusals.of_key(request.idempotency_key, "header idempotency-key")) is not None:
+            if (refusal := refusals.of_name(request.idempotency_key, "header idempotency-key")) is not None:
                 raise errors.refused(refusal)
         elif name == _ENCODED:
             request.encoded = is_encoded(value.decode("latin-1"))
@@ -136,11 +143,15 @@ def _text(name: bytes, value: bytes) -> str:
 
 def _read_delay(query: bytes, *, send: bool) -> timedelta | None:
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        lowered = name.lower()
-        if lowered == "limit-key":
-            raise errors.limit_key_unsupported()
-        if lowered == "delay":
+        if name.lower() == "delay":
             return _checked_delay(value, send=send)
+    return None
+
+
+def _read_limit_key(query: bytes) -> str | None:
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name.lower() == "limit-key":
+            return value
     return None
 
 

@@ -90,14 +90,6 @@ def not_ready() -> IngressError:
     return IngressError(470, "the invocation exists but has not completed yet")
 
 
-def scope_unsupported() -> IngressError:
-    return IngressError(400, "scope requires vqueues, which this server does not have")
-
-
-def limit_key_unsupported() -> IngressError:
-    return IngressError(400, "the limit key requires a scope, which this server does not have")
-
-
 def body_too_large(limit: int) -> IngressError:
     shown = f"{limit // MEBIBYTE} MiB" if limit >= MEBIBYTE else f"{limit} bytes"
     return IngressError(413, f"the request body is larger than the limit of {shown}")

@@ -17,14 +17,16 @@ PATH_LIMIT = 8192
 """Bytes. A key has 1,024, each of which may be written as three."""
 
 _EXPECTED = ("/:service-name/:handler", "/:object-name/:object-key/:handler")
+_SCOPED = ("/restate/scope/:scope/call/...", "/restate/scope/:scope/send/...")
 
 
 class Target(NamedTuple):
-    """Which handler to invoke, on which key, and whether to wait for it."""
+    """Which handler to invoke, on which key, whether to wait for it, and in which scope."""
 
     info: HandlerInfo
     key: str | None
     send: bool
+    scope: str | None = None
 
 
 def raw_path(scope: Scope | HTTPScope) -> bytes:
@@ -55,6 +57,14 @@ def decode_key(segment: str, part: str = "key") -> str:
     return segment
 
 
+def decode_scope(segment: str) -> str:
+    """A percent-decoded segment that can be a scope."""
+    scope = decode_key(segment, "scope")
+    if (refusal := refusals.of_scope(scope)) is not None:
+        raise errors.refused(refusal)
+    return scope
+
+
 def check_text(text: str, part: str) -> None:
     """Refuse what PostgreSQL cannot store, wherever it came from."""
     if (refusal := refusals.of_text(text, part)) is not None:
@@ -62,15 +72,22 @@ def check_text(text: str, part: str) -> None:
 
 
 def find_target(engine: Engine, parts: list[str]) -> Target:
-    """The target that a path names, with or without ``/restate/call`` or ``/restate/send`` before it."""
+    """The target that a path names, with or without ``/restate/call`` or ``/restate/send`` before it, or
+    these in a scope."""
     if parts[:1] == ["restate"]:
+        scope = None
+        if parts[1:2] == ["scope"]:
+            if len(parts) < 5 or parts[3] not in ("call", "send"):
+                raise errors.bad_path(*_SCOPED)
+            scope = decode_scope(parts[2])
+            parts = ["restate", *parts[3:]]
         if len(parts) < 3:
             raise errors.not_found()
         send = parts[1] == "send"
         info, key, rest = _find(engine, parts[2:])
         if rest:
             raise errors.bad_path(*(f"/restate/{parts[1]}{path}" for path in _EXPECTED))
-        return Target(info, key, send)
+        return Target(info, key, send, scope)
     info, key, rest = _find(engine, parts)
     if rest and rest != ["send"]:
         raise errors.bad_path(*_EXPECTED)

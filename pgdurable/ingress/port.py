@@ -45,6 +45,8 @@ class Request(Struct, kw_only=True):
     traceparent: str | None
     encoded: bool = False
     """The client has encoded the body and will decode the result."""
+    scope: str | None = None
+    limit_key: str | None = None
 
 
 class Success(Struct):
@@ -167,11 +169,13 @@ class Engine(Protocol):
         """Write ``inv_1...``."""
         ...
 
-    def idempotent_id(self, service: str, key: str | None, handler: str, idempotency_key: str) -> UUID:
+    def idempotent_id(
+        self, service: str, key: str | None, handler: str, idempotency_key: str, scope: str | None = None
+    ) -> UUID:
         """The id that such an invocation has, or would have."""
         ...
 
-    def workflow_id(self, service: str, key: str) -> UUID:
+    def workflow_id(self, service: str, key: str, scope: str | None = None) -> UUID:
         """The id that such a run has, or would have."""
         ...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from litestar import Request, get, post, route
+from litestar import Request, get, post
 
 # Litestar looks at the annotations of handlers at run time.
 from litestar.types import ASGIApp
@@ -75,11 +75,7 @@ class Routes:
         async def awakeable(request: HttpRequest) -> ASGIApp:
             return (await self.complete(request, *targets.awakeable_path(_rest(request)))).as_asgi
 
-        @route("/restate/scope/{target:path}", http_method=["GET", "POST"])
-        async def scope() -> ASGIApp:
-            raise errors.scope_unsupported()
-
-        return [health, invocation, workflow, ask_by_id, ask_by_body, lookup, awakeable, scope]
+        return [health, invocation, workflow, ask_by_id, ask_by_body, lookup, awakeable]
 
     def health(self) -> Reply:
         """Whether requests can be taken, and for which services."""

@@ -52,7 +52,6 @@ class IdempotentTarget(Struct, tag_field="target", tag="idempotentInvocation", r
 
 class InvocationTarget(Struct, tag_field="target", tag="invocation", rename="camel"):
     invocation_id: str
-    scope: str | None = None
 
 
 Target: TypeAlias = WorkflowTarget | IdempotentTarget | InvocationTarget
@@ -72,15 +71,13 @@ def by_body(engine: Engine, body: bytes) -> Named:
         target = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.bad_target(error) from None
-    if target.scope is not None:
-        raise errors.scope_unsupported()
     match target:
         case InvocationTarget(invocation_id):
             return by_id(engine, invocation_id)
-        case WorkflowTarget(name, key):
-            return _workflow(engine, name, key)
-        case IdempotentTarget(service, handler, idempotency_key, key):
-            return _idempotent(engine, service, key, handler, idempotency_key)
+        case WorkflowTarget(name, key, scope):
+            return _workflow(engine, name, key, scope)
+        case IdempotentTarget(service, handler, idempotency_key, key, scope):
+            return _idempotent(engine, service, key, handler, idempotency_key, scope)
 
 
 def by_invocation_path(engine: Engine, parts: list[str]) -> tuple[Named, str]:
@@ -121,16 +118,31 @@ def _check_service(engine: Engine, service: str) -> None:
         raise errors.refused(refusals.service_not_found(service))
 
 
-def _workflow(engine: Engine, name: str, key: str) -> Named:
-    _check_texts(workflow=name, key=key)
-    return Named(engine.workflow_id(name, key))
+def _workflow(engine: Engine, name: str, key: str, scope: str | None = None) -> Named:
+    _check_texts(workflow=name)
+    _check_key(key, scope)
+    return Named(engine.workflow_id(name, key, scope))
 
 
-def _idempotent(engine: Engine, service: str, key: str | None, handler: str, idempotency_key: str) -> Named:
-    _check_texts(service=service, key=key or "", handler=handler, idempotency_key=idempotency_key)
+def _idempotent(
+    engine: Engine,
+    service: str,
+    key: str | None,
+    handler: str,
+    idempotency_key: str,
+    scope: str | None = None,
+) -> Named:
+    _check_texts(service=service, handler=handler, idempotency_key=idempotency_key)
+    _check_key(key or "", scope)
     info = engine.find_handler(service, handler)
-    id = engine.idempotent_id(service, key, handler, idempotency_key)
+    id = engine.idempotent_id(service, key, handler, idempotency_key, scope)
     return Named(id, None if info is None else info.output_content_type)
+
+
+def _check_key(key: str, scope: str | None) -> None:
+    for refusal in (refusals.of_key(key), refusals.of_scope(scope)):
+        if refusal is not None:
+            raise errors.refused(refusal)
 
 
 def _check_texts(**texts: str) -> None:

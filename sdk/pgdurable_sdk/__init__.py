@@ -11,6 +11,7 @@ from pgdurable_sdk.context import (
     ObjectContext,
     ObjectSharedContext,
     Request,
+    ScopedContext,
     WorkflowContext,
     WorkflowSharedContext,
 )
@@ -47,7 +48,13 @@ from pgdurable_sdk.logging import RestateLoggingFilter, getLogger
 from pgdurable_sdk.retry import InvocationRetryPolicy
 from pgdurable_sdk.run import RunOptions
 from pgdurable_sdk.service import Service, VirtualObject, Workflow
-from pgdurable_sdk.sync import SyncContext, SyncFuture, SyncPromise, SyncSendHandle
+from pgdurable_sdk.sync import (
+    SyncContext,
+    SyncFuture,
+    SyncPromise,
+    SyncScopedContext,
+    SyncSendHandle,
+)
 
 __all__ = [
     "CallFuture",
@@ -69,6 +76,7 @@ __all__ = [
     "RestateLoggingFilter",
     "RetryableError",
     "RunOptions",
+    "ScopedContext",
     "SdkInternalBaseException",
     "SendHandle",
     "SerdeError",
@@ -78,6 +86,7 @@ __all__ = [
     "SyncContext",
     "SyncFuture",
     "SyncPromise",
+    "SyncScopedContext",
     "SyncSendHandle",
     "TerminalError",
     "UsageError",

@@ -17,6 +17,7 @@ from pgdurable_sdk.futures import CallFuture as RestateDurableCallFuture
 from pgdurable_sdk.futures import DurableFuture as RestateDurableFuture
 from pgdurable_sdk.futures import SleepFuture as RestateDurableSleepFuture
 from pgdurable_sdk.run import DEFAULTS, RunOptions
+from pgdurable_sdk.scoped import ScopedContext
 from pgdurable_sdk.serde import DEFAULT, DefaultSerde, Serde
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "RestateDurableSleepFuture",
     "RunAction",
     "RunOptions",
+    "ScopedContext",
     "SendHandle",
     "Serde",
     "WorkflowContext",
@@ -85,9 +87,9 @@ class Request:
     """The input, as it was before it was deserialised."""
     attempt_finished_event: AttemptFinishedEvent
     scope: str | None = None
-    """None: there are no scopes yet."""
+    """In which it was called, if in any."""
     limit_key: str | None = None
-    """None, as the scope."""
+    """With which it was called in that scope, if with any."""
     idempotency_key: str | None = None
 
 
@@ -384,11 +386,13 @@ class Context(ABC):
         key: str | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> CallFuture[bytes]:
         """Call a handler by name, bytes in and bytes out: for services whose code is elsewhere.
 
-        ``key`` is given for virtual objects and workflows, and for nothing else. The rest is as of
-        `service_call`.
+        ``key`` is given for virtual objects and workflows, and for nothing else. ``scope`` and ``limit_key``
+        are as of `scope`; the second one takes the first one. The rest is as of `service_call`.
         """
 
     @abstractmethod
@@ -401,8 +405,20 @@ class Context(ABC):
         send_delay: timedelta | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> SendHandle:
         """Start a handler by name and go on, as `generic_call` and `service_send`."""
+
+    @abstractmethod
+    def scope(self, scope: str) -> ScopedContext:
+        """Calls and sends within a scope: 1 to 36 letters, digits, ``_``, ``.`` and ``-``.
+
+        The same service and key in another scope, or in none, is another object: with a lock, an inbox,
+        state, promises and a workflow's run of its own. Idempotency keys are told apart by it, too. What is
+        called there and calls on does so without a scope, unless it says one itself. Raises UsageError for
+        what cannot be a scope.
+        """
 
     @abstractmethod
     def awakeable(

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
-from pgdurable_sdk import hints, ids, reads
+from pgdurable_sdk import hints, ids, reads, requests
 from pgdurable_sdk.checks import need_duration, need_name, shown
 from pgdurable_sdk.context import DurablePromise, Request, WorkflowContext
-from pgdurable_sdk.exceptions import SerdeError, TerminalError, UsageError
+from pgdurable_sdk.exceptions import TerminalError, UsageError
 from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle, SleepFuture
 from pgdurable_sdk.handler import HandlerType, handler_of
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.entries import CallRequest, Entry, Outcome
-from pgdurable_sdk.outgoing import check_names, check_request
+from pgdurable_sdk.outgoing import check_request
 from pgdurable_sdk.run import DEFAULTS, RunOptions
+from pgdurable_sdk.scoped import DurableScopedContext
 from pgdurable_sdk.serde import DEFAULT, Serde, resolve
 from pgdurable_sdk.steps import Step
 from pgdurable_sdk.stubborn import NEVER
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from uuid import UUID
 
-    from pgdurable_sdk.handler import Handler
     from pgdurable_sdk.runtime import Execution
+    from pgdurable_sdk.scoped import ScopedContext
 
 T = TypeVar("T")
 
@@ -63,6 +64,8 @@ class DurableContext(WorkflowContext):
             attempt_headers={} if start.trace_parent is None else {"traceparent": start.trace_parent},
             body=self._attempt.input,
             attempt_finished_event=_Finished(self._attempt),
+            scope=start.scope,
+            limit_key=start.limit_key,
             idempotency_key=start.idempotency_key,
         )
 
@@ -153,7 +156,7 @@ class DurableContext(WorkflowContext):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> SendHandle:
-        return self._send(_request(tpe, None, arg, idempotency_key, headers), send_delay)
+        return self._send(requests.of_handler(tpe, None, arg, idempotency_key, headers), send_delay)
 
     def object_send(
         self,
@@ -164,7 +167,7 @@ class DurableContext(WorkflowContext):
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> SendHandle:
-        return self._send(_request(tpe, key, arg, idempotency_key, headers), send_delay)
+        return self._send(requests.of_handler(tpe, key, arg, idempotency_key, headers), send_delay)
 
     workflow_send = object_send
 
@@ -176,9 +179,10 @@ class DurableContext(WorkflowContext):
         key: str | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> CallFuture[bytes]:
-        request = CallRequest(service, handler, key, arg, headers or {}, idempotency_key)
-        check_names(request)
+        request = requests.of_names(service, handler, key, arg, idempotency_key, headers, scope, limit_key)
         return self._call_request(request, bytes)
 
     def generic_send(
@@ -190,10 +194,15 @@ class DurableContext(WorkflowContext):
         send_delay: timedelta | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> SendHandle:
-        request = CallRequest(service, handler, key, arg, headers or {}, idempotency_key)
-        check_names(request)
+        request = requests.of_names(service, handler, key, arg, idempotency_key, headers, scope, limit_key)
         return self._send(request, send_delay)
+
+    def scope(self, scope: str) -> ScopedContext:
+        requests.need_scope(scope, None)
+        return DurableScopedContext(self, scope)
 
     def cancel_invocation(self, invocation_id: str) -> None:
         self._issue(commands.cancel(_invocation(invocation_id)))
@@ -212,6 +221,11 @@ class DurableContext(WorkflowContext):
 
     def awakeable(self, serde: Serde[Any] = DEFAULT, type_hint: Any = None) -> tuple[str, DurableFuture[Any]]:
         self._attempt.check()
+        if self._attempt.handler.recovery.explicit:
+            raise UsageError(
+                "awakeables need a replay: the next attempt of a handler with explicit recovery could not "
+                "know the ids that this one gave away. Wait for a signal: ctx.signal(...)"
+            )
         handle = self._attempt.machine.awakeable()
         id = ids.awakeable_id(self._attempt.start.id, -handle.index)
         return id, Result(self._attempt, handle, _decoder(serde, type_hint))
@@ -307,9 +321,16 @@ class DurableContext(WorkflowContext):
         return Result(self._attempt, self._attempt.machine.handle(index), _decoder(serde, type_hint))
 
     def _call(
-        self, tpe: Any, key: str | None, arg: Any, idempotency_key: str | None, headers: dict[str, str] | None
+        self,
+        tpe: Any,
+        key: str | None,
+        arg: Any,
+        idempotency_key: str | None,
+        headers: dict[str, str] | None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> CallFuture[Any]:
-        request = _request(tpe, key, arg, idempotency_key, headers)
+        request = requests.of_handler(tpe, key, arg, idempotency_key, headers, scope, limit_key)
         return self._call_request(request, handler_of(tpe).output.serde.deserialize)
 
     def _call_request(self, request: CallRequest, decode: Callable[[bytes], T]) -> CallFuture[T]:
@@ -420,37 +441,6 @@ class _Finished:
 
 def _decoder(serde: Serde[Any], type_hint: Any) -> Callable[[bytes], Any]:
     return resolve(serde, type_hint).deserialize
-
-
-def _request(
-    tpe: Any, key: str | None, arg: Any, idempotency_key: str | None, headers: dict[str, str] | None
-) -> CallRequest:
-    handler = handler_of(tpe)
-    _check_key(handler, key)
-    if arg is not None and not handler.takes_input:
-        raise UsageError(f"{handler.service}/{handler.name} takes no argument, so pass None")
-    try:
-        parameter = handler.input.serde.serialize(arg) if handler.takes_input else b""
-    except SerdeError as error:
-        raise SerdeError(f"the argument for {handler.target(key)}: {error}") from error
-    return CallRequest(handler.service, handler.name, key, parameter, headers or {}, idempotency_key)
-
-
-def _check_key(handler: Handler, key: object) -> None:
-    kind = handler.service_type.removeprefix("virtual_")
-    if handler.keyed is (key is not None):
-        if key is not None and not isinstance(key, str):
-            raise UsageError(f"the key of {handler.service} has to be a str, not {key!r}: write str(key)")
-        return
-    if handler.keyed:
-        raise UsageError(
-            f"{handler.service} is a {kind.replace('object', 'virtual object')}, so it takes a key: "
-            f"ctx.{kind}_call({handler.name}, key, argument), or {kind}_send"
-        )
-    raise UsageError(
-        f"{handler.service} is a service and has no key: ctx.service_call({handler.name}, argument), "
-        "or service_send"
-    )
 
 
 def _need_entry_name(what: str, name: str | None) -> None:

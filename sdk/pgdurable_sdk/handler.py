@@ -50,6 +50,14 @@ class Content:
     """None: not said."""
 
 
+@dataclass(slots=True)
+class Recovery:
+    """How an attempt begins that is not the first: it replays the journal, unless that is ``explicit``ly its
+    handler's own business (`preview.explicit_recovery`)."""
+
+    explicit: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
     """A handler as declared. What its own ``options`` leave open is the service's."""
@@ -65,6 +73,7 @@ class Handler:
     output: Content
     documentation: str | None = None
     options: Options = field(default_factory=Options)
+    recovery: Recovery = field(default_factory=Recovery)
 
     @property
     def keyed(self) -> bool:
@@ -138,6 +147,7 @@ def make_handler(
     input_serde: Serde[Any],
     output_serde: Serde[Any],
     options: Options,
+    recovery: Recovery | None = None,
 ) -> Handler:
     """Read ``function``'s signature, and attach the handler it makes to it."""
     name = name or getattr(function, "__name__", None)
@@ -163,6 +173,7 @@ def make_handler(
         output=_output(content_type, output_serde, output_hint),
         documentation=inspect.getdoc(function),
         options=options,
+        recovery=recovery or Recovery(),
     )
     setattr(function, ATTRIBUTE, handler)
     return handler

@@ -18,6 +18,8 @@ import time
 from typing import Final, Literal
 from uuid import UUID
 
+from pgdurable_sdk.scopes import RESERVED, split_key
+
 ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PAIRS: Final = [high + low for high in ALPHABET for low in ALPHABET]
 _TWO: Final = 62**2
@@ -54,7 +56,9 @@ def _new_bytes(partition: int | None) -> bytes:
 
 
 def partition_of(key: str) -> int:
-    """The partition (12 bits) of everything that belongs to this key."""
+    """The partition (12 bits) of everything that belongs to this key; all of one scope are in one."""
+    if key.startswith(RESERVED):
+        key = split_key(key)[0] or ""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:2], "big") >> 4
 
 
@@ -62,7 +66,7 @@ def derived_id(
     kind: Literal["ik", "wf"], service: str, key: str | None, handler: str | None, idempotency_key: str | None
 ) -> UUID:
     """The id of an idempotent invocation (``ik``) or of a workflow's run (``wf``): the same target, the same
-    id.
+    id. ``key`` is as stored, with its scope.
 
     So the table's primary key is the deduplication.
     """

@@ -53,6 +53,8 @@ class HandlerManifest(Struct, omit_defaults=True, kw_only=True):
     options: OptionsManifest
     encoded: bool = False
     """Its values are encoded by its app's codec."""
+    explicit_recovery: bool = False
+    """Its attempts do not replay its journal."""
 
 
 class ServiceManifest(Struct, omit_defaults=True, kw_only=True):
@@ -75,6 +77,7 @@ def describe_handler(handler: Handler, *, encoded: bool = False) -> HandlerManif
         output=_content(handler.output, output=True),
         options=describe_options(options),
         encoded=encoded,
+        explicit_recovery=handler.recovery.explicit,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pgdurable_sdk.checks import flaw, header_flaw, need_name, shown
 from pgdurable_sdk.exceptions import UsageError
+from pgdurable_sdk.scopes import bad_key
 
 if TYPE_CHECKING:
     from pgdurable_sdk.journal.entries import CallRequest
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 def check_request(request: CallRequest, limits: Limits) -> None:
     """Raise UsageError for what cannot be stored, or is larger than it may be."""
-    if request.key is not None and (wrong := flaw(request.key)) is not None:
-        raise UsageError(f"bad key {shown(request.key)} of a call to {request.service}: {wrong}")
+    key = request.key
+    if key is not None and (wrong := flaw(key) or bad_key(key)) is not None:
+        raise UsageError(f"bad key {shown(key)} of a call to {request.service}: {wrong}")
     if request.idempotency_key is not None and (wrong := flaw(request.idempotency_key)) is not None:
         raise UsageError(f"bad idempotency key {shown(request.idempotency_key)}: {wrong}")
     headers = request.headers

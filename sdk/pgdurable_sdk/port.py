@@ -75,6 +75,8 @@ class Start(Struct, kw_only=True):
     retry_seconds: float = 0.0
     """Since the first of these failures."""
     idempotency_key: str | None = None
+    scope: str | None = None
+    limit_key: str | None = None
     random_seed: int = 0
 
     @property

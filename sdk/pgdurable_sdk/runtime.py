@@ -99,7 +99,10 @@ class Execution:
         self.coding = None if codec is None else Coding(codec)
         # What is encoded need not be encoded the same way again.
         self.machine = Machine(
-            start.entries, start.notifications, check_payloads=check_payloads and codec is None
+            start.entries,
+            start.notifications,
+            check_payloads=check_payloads and codec is None,
+            anew=handler.recovery.explicit,
         )
         self.input = start.input
         self.steps = Steps(self)
@@ -132,7 +135,7 @@ class Execution:
         """What the handler raised, unless it was suspended: for whoever shows it."""
         self.on_wait: Callable[[], None] | None = None
         """Called whenever the handler begins to wait for notifications."""
-        self._always_replay = always_replay
+        self._always_replay = always_replay = always_replay and not handler.recovery.explicit
         self._state: StateView | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._suspending = always_replay
@@ -181,7 +184,8 @@ class Execution:
                 self.steps.interrupt()
 
     def suspend(self) -> None:
-        """End the attempt as soon as the handler waits for notifications: now, if it does."""
+        """End the attempt as soon as the handler waits for notifications: now, if it does. One that cannot
+        be replayed up to there is released, to be run again elsewhere."""
         self._suspending = True
         self._wake()
 
@@ -384,7 +388,7 @@ class Execution:
 
     def failures_before(self) -> tuple[int, float]:
         """How often, and for how many seconds, attempts failed at this point of the journal."""
-        if self._has_grown:
+        if self._has_grown and not self.handler.recovery.explicit:
             return 0, 0.0
         if self.start.retry_count == 0:
             return 0, 0.0
@@ -466,6 +470,8 @@ class Execution:
         loop = asyncio.get_running_loop()
         if not self.steps.busy:
             if self._suspending:
+                if self.handler.recovery.explicit:
+                    raise self._stop(Releasing())
                 self._awaiting = _awaited(node)
                 raise self._stop(SuspendedException())
             self.waiting_since = loop.time()

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Unpack
 from pgdurable_sdk import manifest
 from pgdurable_sdk.checks import check_defined_name
 from pgdurable_sdk.exceptions import DefinitionError
-from pgdurable_sdk.handler import Handler, HandlerType, ServiceType, make_handler
+from pgdurable_sdk.handler import Handler, HandlerType, Recovery, ServiceType, make_handler
 from pgdurable_sdk.options import KeyedOptions, MainOptions, Options, ServiceOptions, check_options
 from pgdurable_sdk.serde import DEFAULT, Serde
 
@@ -32,6 +32,8 @@ class _Definition:
         self.description = description
         self.options = options
         self.handlers: dict[str, Handler] = {}
+        self.explicit_recovery = False
+        """Set by `preview.explicit_recovery`: for the handlers to come, too."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {', '.join(self.handlers) or 'no handlers'}>"
@@ -72,6 +74,7 @@ class _Definition:
                 input_serde=input_serde,
                 output_serde=output_serde,
                 options=options.over(self.options),
+                recovery=Recovery(self.explicit_recovery),
             )
             if self.options.ingress_private and options.ingress_private is False:
                 raise DefinitionError(

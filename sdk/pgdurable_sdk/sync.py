@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pgdurable_sdk.context import AsyncHandler, DurablePromise, Request, SyncHandler
     from pgdurable_sdk.durable import DurableContext
     from pgdurable_sdk.futures import DurableFuture, SendHandle
+    from pgdurable_sdk.scoped import ScopedContext
     from pgdurable_sdk.threads import Bridge
 
 if TYPE_CHECKING:
@@ -96,6 +97,76 @@ class SyncPromise(Generic[T]):
     def reject(self, message: str, code: int = 500) -> None:
         """Fail whoever waits. Raises TerminalError (409) if it was completed before."""
         self._bridge.call(lambda: self._promise.reject(message, code))
+
+
+class SyncScopedContext:
+    """As `scoped.ScopedContext`: calls and sends within one scope."""
+
+    def __init__(self, bridge: Bridge, context: ScopedContext) -> None:
+        self._bridge = bridge
+        self._context = context
+
+    def service_call(
+        self,
+        tpe: SyncHandler[I, Any],
+        arg: I,
+        limit_key: str | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """Call a handler of a service."""
+        return self._bridge.call(
+            lambda: self._context.service_call(tpe, arg, limit_key, idempotency_key, headers)
+        )
+
+    def service_send(
+        self,
+        tpe: SyncHandler[I, Any],
+        arg: I,
+        send_delay: timedelta | None = None,
+        limit_key: str | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> SyncSendHandle:
+        """Start a handler of a service, after ``send_delay`` if any, and go on."""
+        return self._sent(
+            lambda: self._context.service_send(tpe, arg, send_delay, limit_key, idempotency_key, headers)
+        )
+
+    def object_call(
+        self,
+        tpe: SyncHandler[I, Any],
+        key: str,
+        arg: I,
+        limit_key: str | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """Call a handler of the virtual object or workflow ``key`` of this scope."""
+        return self._bridge.call(
+            lambda: self._context.object_call(tpe, key, arg, limit_key, idempotency_key, headers)
+        )
+
+    def object_send(
+        self,
+        tpe: SyncHandler[I, Any],
+        key: str,
+        arg: I,
+        send_delay: timedelta | None = None,
+        limit_key: str | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> SyncSendHandle:
+        """Start a handler of the virtual object or workflow ``key`` of this scope and go on."""
+        return self._sent(
+            lambda: self._context.object_send(tpe, key, arg, send_delay, limit_key, idempotency_key, headers)
+        )
+
+    workflow_call = object_call
+    workflow_send = object_send
+
+    def _sent(self, send: Callable[[], SendHandle]) -> SyncSendHandle:
+        return SyncSendHandle(self._bridge, self._bridge.call(send))
 
 
 class SyncContext:
@@ -288,10 +359,14 @@ class SyncContext:
         key: str | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> bytes:
         """Call a handler by name, bytes in and bytes out."""
         result: bytes = self._bridge.call(
-            lambda: self._context.generic_call(service, handler, arg, key, idempotency_key, headers)
+            lambda: self._context.generic_call(
+                service, handler, arg, key, idempotency_key, headers, scope, limit_key
+            )
         )
         return result
 
@@ -304,13 +379,19 @@ class SyncContext:
         send_delay: timedelta | None = None,
         idempotency_key: str | None = None,
         headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        limit_key: str | None = None,
     ) -> SyncSendHandle:
         """Start a handler by name."""
         return self._sent(
             lambda: self._context.generic_send(
-                service, handler, arg, key, send_delay, idempotency_key, headers
+                service, handler, arg, key, send_delay, idempotency_key, headers, scope, limit_key
             )
         )
+
+    def scope(self, scope: str) -> SyncScopedContext:
+        """Calls and sends within a scope."""
+        return SyncScopedContext(self._bridge, self._context.scope(scope))
 
     def awakeable(
         self, serde: Serde[T] = DEFAULT, type_hint: type[T] | None = None

@@ -22,7 +22,9 @@ begin
     );
     with stopped as (
         select
-            r.id, w.name as worker, i.service, i.handler, i.notified, j.size,
+            r.id, w.name as worker, i.service, i.handler, j.size,
+            -- Where each attempt begins from the start, entries are no progress.
+            case when (h.definition ->> 'explicit_recovery')::boolean then 0 else j.size + i.notified end as progress,
             greatest(coalesce(w.suspected_at, w.heartbeat_at), w.heartbeat_at, r.started_at) - r.started_at as lasted
         from unnest(p_ids) ids (id)
         join pgdurable_engine.running r on r.id = any (array[ids.id])
@@ -31,10 +33,11 @@ begin
         cross join lateral (
             select max(x.index) + 1 as size from pgdurable_engine.journal x where x.id = ids.id
         ) j
+        left join pgdurable_engine.handler h on h.service = i.service and h.name = i.handler
         where i.status = 'invoked'
     ), counted as (
         insert into pgdurable_engine.crash as c (id, times, size, lasted, at)
-        select s.id, 1, s.size + s.notified, s.lasted, p_now from stopped s
+        select s.id, 1, s.progress, s.lasted, p_now from stopped s
         on conflict (id) do update set
             times = case
                 when excluded.size > c.size or excluded.lasted > 2 * c.lasted + interval '3 seconds' then 1

@@ -78,17 +78,19 @@ as $$
 $$;
 
 -- Service/handler and Service/key/handler. A key may have slashes.
-create or replace function pgdurable_engine.target_json(p_target text) returns json
-language sql stable strict
+create or replace function pgdurable_engine.target_json(p_target text, p_scope text) returns json
+language sql stable
 as $$
     select case
-        when t.key is null then json_build_object('Service', json_build_object('name', t.service, 'handler', t.handler))
+        when t.key is null then json_build_object('Service', json_build_object(
+            'scope', p_scope, 'name', t.service, 'handler', t.handler
+        ))
         when coalesce(s.type, '') = 'workflow' then json_build_object('Workflow', json_build_object(
-            'name', t.service, 'key', t.key, 'handler', t.handler,
+            'scope', p_scope, 'name', t.service, 'key', t.key, 'handler', t.handler,
             'handler_ty', case h.type when 'shared' then 'Shared' else 'Workflow' end
         ))
         else json_build_object('VirtualObject', json_build_object(
-            'name', t.service, 'key', t.key, 'handler', t.handler,
+            'scope', p_scope, 'name', t.service, 'key', t.key, 'handler', t.handler,
             'handler_ty', case h.type when 'shared' then 'Shared' else 'Exclusive' end
         ))
     end
@@ -167,10 +169,11 @@ as $$
         when t.type in ('Call', 'OneWayCall') then json_build_object(
             'request', json_build_object(
                 'invocation_id', pgdurable.invocation_id(p_entry.target_id),
-                'invocation_target', pgdurable_engine.target_json(p_entry.target),
+                'invocation_target', pgdurable_engine.target_json(p_entry.target, d.detail ->> 'scope'),
                 'parameter', case when not p_short then pgdurable_engine.bytes_json(coalesce(p_entry.value, '')) end,
                 'headers', case when not p_short then pgdurable_engine.headers_json(d.detail -> 'headers') end,
-                'idempotency_key', d.detail ->> 'idempotency_key'
+                'idempotency_key', d.detail ->> 'idempotency_key',
+                'limit_key', d.detail ->> 'limit_key'
             ),
             'invocation_id_completion_id', 0,
             'result_completion_id', case t.type when 'Call' then p_entry.index end,
@@ -241,7 +244,11 @@ as $$
     ) x
 $$;
 
--- The 12 bits of the object key's hash that are in the ids of its invocations.
+-- The 12 bits of the object key's hash that are in the ids of its invocations; of what has a scope, of that one's.
 create or replace function pgdurable_engine.partition_of_key(p_key text) returns int
 language sql immutable strict parallel safe
-as $$ select ('x' || substr(encode(sha256(convert_to(p_key, 'UTF8')), 'hex'), 1, 3))::bit(12)::int $$;
+as $$
+    select (
+        'x' || substr(encode(sha256(convert_to(coalesce(pgdurable_engine.scope_of(p_key), p_key), 'UTF8')), 'hex'), 1, 3)
+    )::bit(12)::int
+$$;

@@ -82,29 +82,31 @@ begin
 end $$;
 
 create or replace function pgdurable.resolve_promise(
-    service text, key text, name text, value json default null, bytes bytea default null
+    service text, key text, name text, value json default null, bytes bytea default null, scope text default null
 ) returns text
 language sql
 as $$
     select pgdurable_engine.complete_promise_and_announce(
-        resolve_promise.service, resolve_promise.key, resolve_promise.name, 'success',
+        resolve_promise.service, pgdurable_engine.scoped_key(resolve_promise.scope, resolve_promise.key),
+        resolve_promise.name, 'success',
         pgdurable_engine.payload(resolve_promise.value, resolve_promise.bytes)
     )
 $$;
 
-comment on function pgdurable.resolve_promise(text, text, text, json, bytea) is
+comment on function pgdurable.resolve_promise(text, text, text, json, bytea, text) is
     'Complete a durable promise of a workflow; answers completed where somebody was first';
 
 create or replace function pgdurable.reject_promise(
-    service text, key text, name text, message text, code int default 500
+    service text, key text, name text, message text, code int default 500, scope text default null
 ) returns text
 language sql
 as $$
     select pgdurable_engine.complete_promise_and_announce(
-        reject_promise.service, reject_promise.key, reject_promise.name, 'failure',
+        reject_promise.service, pgdurable_engine.scoped_key(reject_promise.scope, reject_promise.key),
+        reject_promise.name, 'failure',
         pgdurable_engine.failure_payload(reject_promise.code, reject_promise.message)
     )
 $$;
 
-comment on function pgdurable.reject_promise(text, text, text, text, int) is
+comment on function pgdurable.reject_promise(text, text, text, text, int, text) is
     'Complete a durable promise with a TerminalError; answers completed where somebody was first';

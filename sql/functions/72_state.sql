@@ -66,29 +66,31 @@ begin
 end $$;
 
 create or replace function pgdurable.set_state(
-    service text, key text, name text, value json default null, bytes bytea default null
+    service text, key text, name text, value json default null, bytes bytea default null, scope text default null
 ) returns text
 language sql
 as $$
     select pgdurable_engine.change_state(
-        set_state.service, set_state.key, array[set_state.name],
+        set_state.service, pgdurable_engine.scoped_key(set_state.scope, set_state.key), array[set_state.name],
         array[pgdurable_engine.payload(set_state.value, set_state.bytes)]
     )
 $$;
 
-comment on function pgdurable.set_state(text, text, text, json, bytea) is
+comment on function pgdurable.set_state(text, text, text, json, bytea, text) is
     'Set one value of an object or of an ended workflow; answers held where an invocation has the key';
 
-create or replace function pgdurable.clear_state(service text, key text, name text default null) returns text
+create or replace function pgdurable.clear_state(
+    service text, key text, name text default null, scope text default null
+) returns text
 language sql
 as $$
     select pgdurable_engine.change_state(
-        clear_state.service, clear_state.key,
+        clear_state.service, pgdurable_engine.scoped_key(clear_state.scope, clear_state.key),
         case when clear_state.name is null then '{}' else array[clear_state.name] end,
         case when clear_state.name is null then '{}' else array[null]::bytea[] end,
         clear_state.name is null
     )
 $$;
 
-comment on function pgdurable.clear_state(text, text, text) is
+comment on function pgdurable.clear_state(text, text, text, text) is
     'Clear one value, or all of them, of an object or of an ended workflow; answers as set_state does';

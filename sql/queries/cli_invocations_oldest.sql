@@ -1,5 +1,5 @@
 select
-    i.id, i.target, i.status, i.created_at, i.retry_count, i.last_failure, i.next_retry_at, i.scheduled_start_at,
+    i.id, i.target, i.scope, i.status, i.created_at, i.retry_count, i.last_failure, i.next_retry_at, i.scheduled_start_at,
     i.completion_result, i.completion_failure, i.waits_for_deployment
 from pgdurable.sys_invocation i
 where ($1::text[] is null or i.target_service_name = any ($1))
@@ -11,5 +11,6 @@ where ($1::text[] is null or i.target_service_name = any ($1))
     and (not $7::boolean or i.target_service_ty = 'virtual_object')
     and ($8::boolean or i.status <> 'completed')
     and (not $9::boolean or i.pinned_deployment_id not in (select d.id from pgdurable.sys_deployment d))
+    and ($10::text[] is null or i.scope = any ($10))
 order by i.created_at, i.uuid
-limit $10
+limit $11

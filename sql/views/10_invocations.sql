@@ -13,9 +13,9 @@ select
         select pgdurable_engine.failure_text(j.value)
         from pgdurable_engine.journal j where j.id = i.id order by j.index desc limit 1
     ) end as completion_failure,
-    concat_ws('/', i.service, i.key, i.handler) as target,
+    concat_ws('/', i.service, pgdurable_engine.key_of(i.key), i.handler) as target,
     i.service as target_service_name,
-    i.key as target_service_key,
+    pgdurable_engine.key_of(i.key) as target_service_key,
     i.handler as target_handler_name,
     case i.handler_type
         when 'service' then 'service'
@@ -23,8 +23,8 @@ select
         when 'exclusive' then 'virtual_object'
         else coalesce((select s.type from pgdurable_engine.service s where s.name = i.service), 'virtual_object')
     end as target_service_ty,
-    null::text as scope,
-    null::text as limit_key,
+    pgdurable_engine.scope_of(i.key) as scope,
+    pgdurable_engine.limit_key_of(i.id, i.key) as limit_key,
     i.idempotency_key,
     case
         when i.restarted_from is not null then 'restart_as_new'
@@ -35,7 +35,8 @@ select
     null::text as invoked_by_subscription_id,
     (select c.service from pgdurable_engine.invocation c where c.id = i.caller_id) as invoked_by_service_name,
     (
-        select concat_ws('/', c.service, c.key, c.handler) from pgdurable_engine.invocation c where c.id = i.caller_id
+        select concat_ws('/', c.service, pgdurable_engine.key_of(c.key), c.handler)
+        from pgdurable_engine.invocation c where c.id = i.caller_id
     ) as invoked_by_target,
     pgdurable.invocation_id(i.restarted_from) as restarted_from,
     coalesce(i.deployment_id, (
@@ -191,7 +192,9 @@ comment on view pgdurable.sys_invocation is
     'Invocations: scheduled, pending, ready, running, backing-off, suspended, paused, completed';
 comment on column pgdurable.sys_invocation.id is
     'To find one by its id: uuid = pgdurable.invocation_uuid(''inv_1...'')';
-comment on column pgdurable.sys_invocation.target is 'Service/handler or Service/key/handler';
+comment on column pgdurable.sys_invocation.target is 'Service/handler or Service/key/handler, without the scope';
+comment on column pgdurable.sys_invocation.limit_key is
+    'With which it was called in its scope; null, too, once its journal is gone';
 comment on column pgdurable.sys_invocation.completion_failure is '[code] message, of one that completed with a failure';
 comment on column pgdurable.sys_invocation.invoked_by is 'ingress, service or restart_as_new';
 comment on column pgdurable.sys_invocation.retry_count is 'Failed attempts in a row without a new journal entry';

@@ -8,11 +8,22 @@ from typing import Any
 from msgspec.json import decode, encode
 
 import pgdurable
-from pgdurable import Context, ObjectContext, ObjectSharedContext, Service, TerminalError, VirtualObject
+from pgdurable import (
+    Context,
+    ObjectContext,
+    ObjectSharedContext,
+    Service,
+    TerminalError,
+    VirtualObject,
+    Workflow,
+    WorkflowContext,
+    WorkflowSharedContext,
+)
 from tests.circumstances.telling import QUICK, doing, tell
 
 echo = Service("Echo", invocation_retry_policy=QUICK)
 counter = VirtualObject("Counter", invocation_retry_policy=QUICK)
+once_only = Workflow("OnceOnly", invocation_retry_policy=QUICK)
 
 
 @echo.handler()
@@ -24,6 +35,13 @@ async def say(ctx: Context, words: Any) -> Any:
 @echo.handler()
 async def headers(ctx: Context) -> dict[str, str]:
     return ctx.request().headers
+
+
+@echo.handler()
+async def where(ctx: Context) -> list[str | None]:
+    """What it knows of itself: its key, which a service has not, its scope, limit key, and a header."""
+    request = ctx.request()
+    return [None, request.scope, request.limit_key, request.headers.get("color")]
 
 
 @echo.handler()
@@ -136,4 +154,14 @@ async def occupy(ctx: ObjectContext, tag: str) -> str:
     return value
 
 
-SERVICES: list[Service | VirtualObject] = [echo, counter]
+@once_only.main()
+async def run_once(ctx: WorkflowContext) -> list[str | None]:
+    return [ctx.request().scope, ctx.key()]
+
+
+@once_only.handler()
+async def ask(ctx: WorkflowSharedContext) -> str | None:
+    return ctx.request().scope
+
+
+SERVICES: list[Service | VirtualObject | Workflow] = [echo, counter, once_only]

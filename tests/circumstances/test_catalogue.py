@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pgdurable import asyncio as combinators
-from pgdurable_sdk import context, futures, options, sync
+from pgdurable_sdk import context, futures, options, scoped, sync
 from pgdurable_sdk.retry import InvocationRetryPolicy
 from pgdurable_sdk.run import RunOptions
 from tests.circumstances import catalogue
@@ -29,7 +29,11 @@ GIVEN: Final = (
     *(context.WorkflowContext, context.DurablePromise, context.AttemptFinishedEvent),
     *(futures.DurableFuture, futures.CallFuture, futures.SendHandle),
 )
-GIVEN_TO_FUNCTIONS: Final = (sync.SyncContext, sync.SyncPromise, sync.SyncFuture, sync.SyncSendHandle)
+GIVEN_TO_FUNCTIONS: Final = (
+    *(sync.SyncContext, sync.SyncPromise, sync.SyncFuture, sync.SyncSendHandle),
+    sync.SyncScopedContext,
+)
+SCOPED: Final = (scoped.ScopedContext,)
 
 ELSEWHERE: Final = {
     **dict.fromkeys(("inactivity_timeout", "abort_timeout"), "tests/engine/apps/stuck.py"),
@@ -95,17 +99,20 @@ def optional(function: Callable[..., Any]) -> Iterator[tuple[str, int]]:
             yield parameter.name, position - 1  # without self
 
 
-@pytest.mark.parametrize(("classes", "programs"), [(GIVEN, "*"), (GIVEN_TO_FUNCTIONS, "sync")])
+@pytest.mark.parametrize(
+    ("classes", "programs"), [(GIVEN, "*"), (SCOPED, "scopes"), (GIVEN_TO_FUNCTIONS, "sync")]
+)
 def test_every_method_is_in_a_program(classes: tuple[type, ...], programs: str) -> None:
     assert {name for name, _ in methods(classes)} <= uses(programs).names
 
 
-def test_every_argument_is_in_a_program() -> None:
+@pytest.mark.parametrize(("classes", "programs"), [(GIVEN, "*"), (SCOPED, "scopes")])
+def test_every_argument_is_in_a_program(classes: tuple[type, ...], programs: str) -> None:
     unsaid = {
         f"{name}({parameter})"
-        for name, method in methods(GIVEN)
+        for name, method in methods(classes)
         for parameter, position in optional(method)
-        if not uses().says(name, parameter, position)
+        if not uses(programs).says(name, parameter, position)
     }
     assert not unsaid
 
@@ -123,8 +130,7 @@ def test_every_way_to_retry_is_in_a_program(kind: type) -> None:
 
 
 def test_what_is_known_of_the_request_is_in_a_program() -> None:
-    absent = {"scope", "limit_key"}  # always None
-    assert {field.name for field in dataclasses.fields(context.Request)} - absent <= uses().names
+    assert {field.name for field in dataclasses.fields(context.Request)} <= uses().names
 
 
 @pytest.mark.parametrize("kind", [options.ServiceOptions, options.KeyedOptions, options.MainOptions])

@@ -13,7 +13,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / "pgdurable" / "client"
-TWINS: Final = {"client.py": "sync_client.py", "handles.py": "sync_handles.py"}
+TWINS: Final = {"client.py": "sync_client.py", "handles.py": "sync_handles.py", "scoped.py": "sync_scoped.py"}
 
 WORDS: Final = (
     (r"\basync (def|with|for)\b", r"\1"),
@@ -23,12 +23,13 @@ WORDS: Final = (
     (r"\bAsyncPerformer\b", "SyncPerformer"),
     (r"\bAsyncConnection\b", "Connection"),
     (r"\basyncio\b", "threading"),
-    (r"\bClient\b", "SyncClient"),
+    (r"\b((?:Scoped)?Client)\b", r"Sync\1"),
     (r"\b((?:Invocation|ClientSend|Promise|State)Handle)\b", r"Sync\1"),
-    (r"\bpgdurable\.client\.handles\b", "pgdurable.client.sync_handles"),
+    (r"\bpgdurable\.client\.(handles|scoped)\b", r"pgdurable.client.sync_\1"),
     (r"\bpgdurable\.connect\b", "pgdurable.connect_sync"),
     (r"\bThe async client\b", "The blocking client"),
     (r"\ban async client\b", "a blocking client"),
+    (r"\bAn async client's\b", "A blocking client's"),
     (r"``async with``", "``with``"),
     (r"\bnumber of tasks\b", "number of threads"),
     (r"[;.]? Restate's name for it is ``\w+``(?=\.)", ""),

@@ -30,6 +30,7 @@ INTERNAL: Final = {
     "RunOptions.exhausted",
     "SyncClient.backend",
     "SyncClient.run",
+    "_Definition.explicit_recovery",
     "_Definition.manifest",
 }
 """Members of public classes that are for the engine."""
@@ -73,6 +74,7 @@ PAGES: Final = {
             "pgdurable.VirtualObject",
             "pgdurable.Workflow",
             "pgdurable.InvocationRetryPolicy",
+            "pgdurable._preview.explicit_recovery",
             "pgdurable.app",
             "pgdurable.App",
             "pgdurable.JournalValueCodec",
@@ -88,6 +90,7 @@ PAGES: Final = {
             "pgdurable.ObjectSharedContext",
             "pgdurable.WorkflowContext",
             "pgdurable.WorkflowSharedContext",
+            "pgdurable.ScopedContext",
             "pgdurable.Request",
             "pgdurable.RunOptions",
             "pgdurable.DurablePromise",
@@ -118,6 +121,7 @@ PAGES: Final = {
             "pgdurable.SyncContext",
             "pgdurable.SyncFuture",
             "pgdurable.SyncPromise",
+            "pgdurable.SyncScopedContext",
             "pgdurable.SyncSendHandle",
         ),
     ),
@@ -130,6 +134,7 @@ PAGES: Final = {
             "pgdurable.Client",
             "pgdurable.InvocationHandle",
             "pgdurable.ClientSendHandle",
+            "pgdurable.ScopedClient",
             "pgdurable.PromiseHandle",
             "pgdurable.StateHandle",
             "pgdurable.HttpError",
@@ -185,6 +190,7 @@ PAGES: Final = {
             "pgdurable.SyncClient",
             "pgdurable.SyncInvocationHandle",
             "pgdurable.SyncClientSendHandle",
+            "pgdurable.SyncScopedClient",
             "pgdurable.SyncPromiseHandle",
             "pgdurable.SyncStateHandle",
         ),
@@ -214,6 +220,7 @@ PAGES: Final = {
 
 ALIASES: Final = {
     "RestateClient": "Client",
+    "RestateScopedClient": "ScopedClient",
     "RestateClientSendHandle": "ClientSendHandle",
     "RestateDurableCallFuture": "CallFuture",
     "RestateDurableFuture": "DurableFuture",

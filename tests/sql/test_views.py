@@ -24,8 +24,8 @@ from tests.sql.story import (
 
 COLUMNS = {
     "state": "partition_key scope service_name service_key key key_length value_utf8 value value_length",
-    "sys_inbox": "partition_key service_name service_key id sequence_number created_at uuid",
-    "sys_keyed_service_status": "partition_key service_name service_key invocation_id uuid",
+    "sys_inbox": "partition_key service_name service_key id sequence_number created_at uuid scope",
+    "sys_keyed_service_status": "partition_key service_name service_key invocation_id uuid scope",
     "sys_promise": "partition_key scope service_name service_key key completed completion_success_value"
     " completion_success_value_utf8 completion_failure",
     "sys_locks": "partition_key scope lock_name acquired_at acquired_by uuid",

@@ -34,7 +34,7 @@ NAMES: Final = {
         """,
     "serde": "Serde BytesSerde JsonSerde DefaultSerde PydanticJsonSerde MsgspecJsonSerde",
     "context": """
-        Context ObjectContext ObjectSharedContext WorkflowContext WorkflowSharedContext
+        Context ObjectContext ObjectSharedContext WorkflowContext WorkflowSharedContext ScopedContext
         RestateDurableFuture RestateDurableCallFuture RestateDurableSleepFuture SendHandle DurablePromise
         Request AttemptFinishedEvent RunOptions RunAction Serde DefaultSerde
         """,
@@ -46,7 +46,8 @@ NAMES: Final = {
     "workflow": "Workflow",
     "endpoint": "app",
     "client": "create_client",
-    "client_types": "RestateClient RestateClientSendHandle HttpError",
+    "client_types": "RestateClient RestateScopedClient RestateClientSendHandle HttpError",
+    "_preview": "explicit_recovery",
     "handler": "handler_from_callable",
     "types": "HarnessEnvironment",
     "retry_policy": "InvocationRetryPolicy",
@@ -55,7 +56,6 @@ NAMES: Final = {
 """Public names by module."""
 
 ABSENT: Final = {
-    "ScopedContext": "there is no flow control by scopes and limit keys",
     "with_connection": "a tunnel to Restate's cloud: handlers are in the worker's own process",
 }
 """Names that may be missing, and why."""
@@ -85,6 +85,18 @@ SIGNATURES: Final = {
         "service, handler, arg, key=, send_delay=, idempotency_key=, headers=, scope=, limit_key="
     ),
     "RestateClient.scope": "scope",
+    "client_types.RestateScopedClient.service_call": "tpe, arg, limit_key=, idempotency_key=, headers=",
+    "client_types.RestateScopedClient.service_send": (
+        "tpe, arg, send_delay=, limit_key=, idempotency_key=, headers="
+    ),
+    "client_types.RestateScopedClient.object_call": "tpe, key, arg, limit_key=, idempotency_key=, headers=",
+    "client_types.RestateScopedClient.object_send": (
+        "tpe, key, arg, send_delay=, limit_key=, idempotency_key=, headers="
+    ),
+    "client_types.RestateScopedClient.workflow_call": "tpe, key, arg, limit_key=, idempotency_key=, headers=",
+    "client_types.RestateScopedClient.workflow_send": (
+        "tpe, key, arg, send_delay=, limit_key=, idempotency_key=, headers="
+    ),
     "HttpError": "status_code, message, body=",
     "gather": "*futures",
     "select": "**named",
@@ -144,6 +156,13 @@ SIGNATURES: Final = {
     "Context.cancel_invocation": "invocation_id",
     "Context.attach_invocation": "invocation_id, serde=, type_hint=",
     "Context.scope": "scope",
+    "ScopedContext.service_call": "tpe, arg, limit_key=, idempotency_key=, headers=",
+    "ScopedContext.service_send": "tpe, arg, send_delay=, limit_key=, idempotency_key=, headers=",
+    "ScopedContext.object_call": "tpe, key, arg, limit_key=, idempotency_key=, headers=",
+    "ScopedContext.object_send": "tpe, key, arg, send_delay=, limit_key=, idempotency_key=, headers=",
+    "ScopedContext.workflow_call": "tpe, key, arg, limit_key=, idempotency_key=, headers=",
+    "ScopedContext.workflow_send": "tpe, key, arg, send_delay=, limit_key=, idempotency_key=, headers=",
+    "_preview.explicit_recovery": "target",
     "ObjectSharedContext.key": "",
     "ObjectSharedContext.get": "name, serde=, type_hint=, entry_name=",
     "ObjectSharedContext.state_keys": "entry_name=",
@@ -171,12 +190,6 @@ SIGNATURES: Final = {
 DIFFERENT: Final = {
     "is_internal_exception": ("e", "is called error here: nobody passes it by name"),
     "select": ("**named", "is called **futures here, which callers cannot see"),
-    "Context.generic_call": ("scope limit_key", "there is no flow control by scopes and limit keys"),
-    "Context.generic_send": ("scope limit_key", "likewise"),
-    "Context.scope": ("", "likewise"),
-    "RestateClient.generic_call": ("scope limit_key", "likewise"),
-    "RestateClient.generic_send": ("scope limit_key", "likewise"),
-    "RestateClient.scope": ("", "likewise"),
 }
 """What is not as above: the arguments that are missing or have another name, and why."""
 

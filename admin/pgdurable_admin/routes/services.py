@@ -5,17 +5,24 @@ Restate has only the first as a `POST`, and SQL for reading. Values are arrays o
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import get, patch, post
 from litestar.datastructures import State
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
 from pgdurable import refusals
 from pgdurable.failures import Failure, read_failure, write_failure
 from pgdurable_admin.admin import admin_of
 from pgdurable_admin.errors import AdminError, refuse
+from pgdurable_sdk.scopes import scoped_key
 
 __all__ = ["complete_promise", "modify_state", "read_promise", "read_state", "replace_state"]
+
+
+InScope = Annotated[str | None, QueryParameter(name="scope")]
+"""``scope`` of the query. Litestar takes an argument of that name for something else."""
 
 
 class StateBody(Struct):
@@ -31,6 +38,7 @@ class ReplaceBody(Struct):
     object_key: str
     new_state: dict[str, list[int]]
     version: str | None = None
+    scope: str | None = None
 
 
 class ModifyBody(Struct):
@@ -39,6 +47,7 @@ class ModifyBody(Struct):
     object_key: str
     new_state: dict[str, list[int] | None]
     version: str | None = None
+    scope: str | None = None
 
 
 class PromiseBody(Struct, omit_defaults=True):
@@ -56,14 +65,18 @@ class CompleteBody(Struct):
     name: str
     value: list[int] | None = None
     failure: Failure | None = None
+    scope: str | None = None
 
 
 @get("/services/{service:str}/state")
-async def read_state(state: State, service: FromPath[str], object_key: FromQuery[str]) -> StateBody:
+async def read_state(
+    state: State, service: FromPath[str], object_key: FromQuery[str], in_scope: InScope = None
+) -> StateBody:
     """All state of a key, and the version that it is. Ours."""
     admin = admin_of(state)
-    rows = await admin.database.rows("state", service, object_key)
-    version = await admin.word("state_version", service, object_key)
+    key = _stored_key(object_key, in_scope)
+    rows = await admin.database.rows("state", service, key)
+    version = await admin.word("state_version", service, key)
     return StateBody(version, {name: list(value) for name, value in rows})
 
 
@@ -71,21 +84,27 @@ async def read_state(state: State, service: FromPath[str], object_key: FromQuery
 async def replace_state(state: State, service: FromPath[str], data: JSONBody[ReplaceBody]) -> None:
     """Make this all the state that there is. Of the path Restate has this one."""
     values: dict[str, list[int] | None] = {**data.new_state}
-    await _change(state, service, data.object_key, values, replace=True, version=data.version)
+    key = _stored_key(data.object_key, data.scope)
+    await _change(state, service, key, values, replace=True, version=data.version)
 
 
 @patch("/services/{service:str}/state", status_code=202)
 async def modify_state(state: State, service: FromPath[str], data: JSONBody[ModifyBody]) -> None:
     """Set some values, and clear those that are null. Ours."""
-    await _change(state, service, data.object_key, data.new_state, replace=False, version=data.version)
+    key = _stored_key(data.object_key, data.scope)
+    await _change(state, service, key, data.new_state, replace=False, version=data.version)
 
 
 @get("/services/{service:str}/promises")
 async def read_promise(
-    state: State, service: FromPath[str], object_key: FromQuery[str], name: FromQuery[str]
+    state: State,
+    service: FromPath[str],
+    object_key: FromQuery[str],
+    name: FromQuery[str],
+    in_scope: InScope = None,
 ) -> PromiseBody:
     """A durable promise of a workflow. Ours."""
-    rows = await admin_of(state).database.rows("promise", service, object_key, name)
+    rows = await admin_of(state).database.rows("promise", service, _stored_key(object_key, in_scope), name)
     for outcome, value in rows:
         if outcome == "failure":
             return PromiseBody(True, failure=read_failure(value))
@@ -102,7 +121,7 @@ async def complete_promise(state: State, service: FromPath[str], data: JSONBody[
         outcome, value = "failure", write_failure(data.failure)
     else:
         outcome, value = "success", _bytes(data.value or [])
-    place = service, data.object_key, data.name
+    place = service, _stored_key(data.object_key, data.scope), data.name
     answer = await admin_of(state).word("complete_promise", *place, outcome, value)
     refuse(refusals.of_promise(answer))
 
@@ -119,6 +138,13 @@ async def _change(
     written = [None if value is None else _bytes(value) for value in values.values()]
     answer = await admin_of(state).word("change_state", service, key, list(values), written, replace, version)
     refuse(refusals.of_state(answer))
+
+
+def _stored_key(key: str, scope: str | None) -> str:
+    """With the scope. Refuses what can be neither."""
+    refuse(refusals.of_key(key))
+    refuse(refusals.of_scope(scope))
+    return scoped_key(scope, key) or ""
 
 
 def _bytes(value: list[int]) -> bytes:

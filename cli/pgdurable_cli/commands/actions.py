@@ -11,9 +11,9 @@ from rich.text import Text
 
 from pgdurable_cli.errors import Failure
 from pgdurable_cli.invocation import STATUSES
-from pgdurable_cli.options import dsn_option, yes_option
+from pgdurable_cli.options import dsn_option, scope_option, yes_option
 from pgdurable_cli.output import compact, say, styled_status
-from pgdurable_cli.targets import OneInvocation, Target, parse
+from pgdurable_cli.targets import OneInvocation, Target, in_scope, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,7 +88,13 @@ PURGE = Action(
 class Found:
     id: str
     target: str | None
+    scope: str | None
     status: str | None
+
+    @property
+    def shown(self) -> str:
+        """Its target, if it is known."""
+        return in_scope(self.target, self.scope) if self.target else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +115,13 @@ def action_commands() -> Iterable[tuple[click.Command, tuple[str, ...]]]:
 @click.argument("queries", metavar="QUERY...", nargs=-1, required=True)
 @click.option("--kill", is_flag=True, help="Do not let them compensate: end them at once.")
 @click.option("--limit", default=500, show_default=True, type=click.IntRange(min=1), help="At most so many.")
+@scope_option
 @yes_option
 @dsn_option
-def cancel(queries: tuple[str, ...], kill: bool, limit: int, yes: bool, dsn: str | None) -> None:
-    act(KILL if kill else CANCEL, queries, limit=limit, yes=yes, dsn=dsn)
+def cancel(
+    queries: tuple[str, ...], kill: bool, limit: int, scope: str | None, yes: bool, dsn: str | None
+) -> None:
+    act(KILL if kill else CANCEL, queries, limit=limit, scope=scope, yes=yes, dsn=dsn)
 
 
 @click.command("resume", help=f"{RESUME.help}\n\nQUERY is an id or Service[/key][/handler].")
@@ -122,13 +131,16 @@ def cancel(queries: tuple[str, ...], kill: bool, limit: int, yes: bool, dsn: str
     help="Whose code goes on with them. It has to be able to replay their journals.",
 )  # fmt: skip
 @click.option("--limit", default=500, show_default=True, type=click.IntRange(min=1), help="At most so many.")
+@scope_option
 @yes_option
 @dsn_option
-def resume(queries: tuple[str, ...], deployment: str, limit: int, yes: bool, dsn: str | None) -> None:
+def resume(
+    queries: tuple[str, ...], deployment: str, limit: int, scope: str | None, yes: bool, dsn: str | None
+) -> None:
     # What is ready runs anyhow, unless it waits for a deployment that is gone.
     more = () if deployment == "keep" else ("ready",)
     action = replace(RESUME, arguments=(deployment,), applies_to=(*RESUME.applies_to, *more))
-    act(action, queries, limit=limit, yes=yes, dsn=dsn)
+    act(action, queries, limit=limit, scope=scope, yes=yes, dsn=dsn)
 
 
 def command(action: Action) -> click.Command:
@@ -137,21 +149,27 @@ def command(action: Action) -> click.Command:
     @click.option(
         "--limit", default=500, show_default=True, type=click.IntRange(min=1), help="At most so many."
     )
+    @scope_option
     @yes_option
     @dsn_option
-    def run(queries: tuple[str, ...], limit: int, yes: bool, dsn: str | None) -> None:
-        act(action, queries, limit=limit, yes=yes, dsn=dsn)
+    def run(queries: tuple[str, ...], limit: int, scope: str | None, yes: bool, dsn: str | None) -> None:
+        act(action, queries, limit=limit, scope=scope, yes=yes, dsn=dsn)
 
     return run
 
 
-def act(action: Action, queries: Sequence[str], *, limit: int, yes: bool, dsn: str | None) -> None:
-    """Exit code 1 when there was nothing to do, or not everything could be done."""
+def act(
+    action: Action, queries: Sequence[str], *, limit: int, scope: str | None, yes: bool, dsn: str | None
+) -> None:
+    """Exit code 1 when there was nothing to do, or not everything could be done. Of a target, what is in
+    ``scope``; in any, where that is None."""
     from pgdurable_cli.database import connected
 
     aims = [parse(query) for query in queries]
     with connected(dsn) as database:
-        found = list({one.id: one for aim in aims for one in find(database, action, aim, limit)}.values())
+        found = list(
+            {one.id: one for aim in aims for one in find(database, action, aim, limit, scope)}.values()
+        )
         if not found:
             raise Failure(f"no invocation to {action.name} matches {', '.join(queries)}")
         single = len(aims) == 1 and isinstance(aims[0], OneInvocation)
@@ -162,15 +180,16 @@ def act(action: Action, queries: Sequence[str], *, limit: int, yes: bool, dsn: s
         raise SystemExit(1)
 
 
-def find(database: Database, action: Action, aim: OneInvocation | Target, limit: int) -> list[Found]:
+def find(
+    database: Database, action: Action, aim: OneInvocation | Target, limit: int, scope: str | None
+) -> list[Found]:
     from pgdurable_cli.database import Query
 
     if isinstance(aim, OneInvocation):
-        return database.all(Query("cli_target_id", Found), aim.id) or [Found(aim.id, None, None)]
+        return database.all(Query("cli_target_id", Found), aim.id) or [Found(aim.id, None, None, None)]
     statement = Query("cli_targets", Found)
-    return database.all(
-        statement, aim.service, aim.key_or_handler, aim.key, aim.handler, list(action.applies_to), limit
-    )
+    narrowed = aim.service, aim.key_or_handler, aim.key, aim.handler
+    return database.all(statement, *narrowed, list(action.applies_to), limit, scope)
 
 
 def ask(action: Action, found: Sequence[Found]) -> None:
@@ -178,7 +197,7 @@ def ask(action: Action, found: Sequence[Found]) -> None:
     rows = found[:SHOWN_BEFORE_ASKING]
     table = compact(
         ("ID", "TARGET", "STATUS"),
-        ((one.id, one.target or "", styled_status(one.status or "")) for one in rows),
+        ((one.id, one.shown, styled_status(one.status or "")) for one in rows),
     )
     say(table)
     if len(found) > len(rows):
@@ -198,7 +217,7 @@ def carry_out(database: Database, action: Action, one: Found) -> bool:
     answer = database.one(Query(action.query, Answer), one.id, *action.arguments)
     assert answer is not None, "a function that returns a value returns one row"
     succeeded, text = told(action, answer.answer)
-    name = f"{one.id} {one.target}" if one.target else one.id
+    name = f"{one.id} {one.shown}".rstrip()
     if succeeded:
         say(f"{name}: {text}")
     else:

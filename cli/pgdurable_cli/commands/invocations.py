@@ -38,6 +38,7 @@ def invocations() -> None:
 @click.option("--service", "services", multiple=True, metavar="NAME", help="Only of this service.")
 @click.option("--handler", "handlers", multiple=True, metavar="NAME", help="Only of this handler.")
 @click.option("--key", "keys", multiple=True, metavar="KEY", help="Only of this key.")
+@click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Only in this scope.")
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice(STATUSES), metavar="STATUS",
     help=f"Only in this status: {', '.join(STATUSES)}.",
@@ -57,6 +58,7 @@ def list_invocations(
     services: tuple[str, ...],
     handlers: tuple[str, ...],
     keys: tuple[str, ...],
+    scopes: tuple[str, ...],
     statuses: tuple[str, ...],
     deployments: tuple[str, ...],
     completion_result: str | None,
@@ -72,7 +74,7 @@ def list_invocations(
     """
     filters = Filters(
         services, handlers, keys, statuses, deployments, completion_result,
-        virtual_objects_only=virtual_objects_only, completed_too=everything, zombie=zombie,
+        virtual_objects_only=virtual_objects_only, completed_too=everything, zombie=zombie, scopes=scopes,
     )  # fmt: skip
     view.show(lambda database: look_at_invocations(database, filters, limit, oldest_first=oldest_first))
 

@@ -13,6 +13,7 @@ from pgdurable_sdk.handler import HandlerType
 from pgdurable_sdk.journal.entries import EntryType
 from pgdurable_sdk.port import Start
 from pgdurable_sdk.runtime import Execution
+from pgdurable_sdk.scopes import split_key
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -63,7 +64,9 @@ class Attempt:
     def invocation_id(self, request: CallRequest) -> UUID:
         """The id of a new call or send."""
         handler = self._engine.handlers.get((request.service, request.handler))
-        return invocation_id(request.service, request.handler, request.key, request.idempotency_key, handler)
+        return invocation_id(
+            request.service, request.handler, request.stored_key, request.idempotency_key, handler
+        )
 
     async def read_state(self, name: str) -> bytes | None:
         """One value."""
@@ -95,22 +98,24 @@ class Attempt:
         return Submission(
             id=entry.target_id,
             handler=handler,
-            key=request.key,
+            key=request.stored_key,
             input=request.parameter,
             headers=request.headers,
             trace_parent=self.invocation.new.trace_parent,
             idempotency_key=request.idempotency_key,
             delay=entry.delay,
+            limit_key=request.limit_key,
             caller=Waiter(self.id, index, EntryType.CALL) if waits else None,
         )
 
     def _start(self) -> Start:
         invocation, new = self.invocation, self.invocation.new
+        scope, key = split_key(new.key)
         failing = self._model.now - invocation.failing_since if invocation.failures else 0.0
         return Start(
             id=self.id,
             input=new.input,
-            key=new.key,
+            key=key,
             headers=new.headers,
             trace_parent=new.trace_parent,
             entries=list(invocation.journal),
@@ -119,6 +124,8 @@ class Attempt:
             retry_count=invocation.failures,
             retry_seconds=failing,
             idempotency_key=new.idempotency_key,
+            scope=scope,
+            limit_key=new.limit_key,
             random_seed=self.id.int & 0xFFFF_FFFF_FFFF_FFFF,
         )
 

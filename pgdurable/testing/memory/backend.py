@@ -20,11 +20,12 @@ from pgdurable_sdk import ids
 from pgdurable_sdk.exceptions import UsageError
 from pgdurable_sdk.handler import HandlerType, ServiceType
 from pgdurable_sdk.journal.entries import EntryType, Outcome
+from pgdurable_sdk.scopes import scoped_key
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from pgdurable.client.backend import Action, StateChange
+    from pgdurable.client.backend import Action, Place, StateChange
     from pgdurable.client.invocation import Invocation
     from pgdurable.client.steps import Steps
     from pgdurable.testing.memory.engine import Engine
@@ -111,13 +112,13 @@ class InMemory:
         return
         yield
 
-    def promise(self, service: str, key: str, name: str) -> Steps[bytes | None]:
-        promise = self._model.promises.get((service, key, name))
+    def promise(self, place: Place, name: str) -> Steps[bytes | None]:
+        promise = self._model.promises.get((*place.stored, name))
         return None if promise is None or promise.result is None else _value(promise.result)
         yield
 
-    def complete_promise(self, service: str, key: str, name: str, result: bytes | Failure) -> Steps[None]:
-        first = self._model.complete_promise((service, key, name), _result(result))
+    def complete_promise(self, place: Place, name: str, result: bytes | Failure) -> Steps[None]:
+        first = self._model.complete_promise((*place.stored, name), _result(result))
         self._engine.stir()
         _check(refusals.of_promise("accepted" if first else "completed"))
         return
@@ -125,21 +126,21 @@ class InMemory:
 
     # -- state ---------------------------------------------------------------------------------------------
 
-    def state(self, service: str, key: str) -> Steps[State]:
-        values = dict(self._model.state.get((service, key), {}))
+    def state(self, place: Place) -> Steps[State]:
+        values = dict(self._model.state.get(place.stored, {}))
         return State(values, _version(values))
         yield
 
-    def change_state(self, service: str, key: str, change: StateChange) -> Steps[None]:
-        place = service, key
-        values = {} if change.replace else dict(self._model.state.get(place, {}))
-        _check(refusals.of_state(self._state_answer(place, change.version)))
+    def change_state(self, place: Place, change: StateChange) -> Steps[None]:
+        stored = place.stored
+        values = {} if change.replace else dict(self._model.state.get(stored, {}))
+        _check(refusals.of_state(self._state_answer(stored, change.version)))
         for name, value in change.values.items():
             if value is None:
                 values.pop(name, None)
             else:
                 values[name] = value
-        self._model.state[place] = values
+        self._model.state[stored] = values
         return
         yield
 
@@ -175,17 +176,17 @@ class InMemory:
         headers = invocation.headers
         if invocation.content_type is not None:
             headers = {**headers, "content-type": invocation.content_type}
+        key = scoped_key(invocation.scope, invocation.key)
         return Submission(
-            id=invocation_id(
-                handler.service, handler.name, invocation.key, invocation.idempotency_key, handler
-            ),
+            id=invocation_id(handler.service, handler.name, key, invocation.idempotency_key, handler),
             handler=handler,
-            key=invocation.key,
+            key=key,
             input=invocation.input,
             headers=headers,
             trace_parent=headers.get("traceparent"),
             idempotency_key=invocation.idempotency_key,
             delay=invocation.delay,
+            limit_key=invocation.limit_key,
         )
 
     def _handler(self, invocation: Invocation) -> Handler:

@@ -200,7 +200,9 @@ class Engine:
         own = attempt.execution.handler.options.invocation_retry_policy
         policy = self._settings.retry if own is None else own.over(self._settings.retry)
         size = attempt.execution.journal_size
-        decision = decide(failed, policy, invocation.failures, invocation.failed_at_size, size)
+        explicit = attempt.execution.handler.recovery.explicit
+        before = size if explicit else invocation.failed_at_size
+        decision = decide(failed, policy, invocation.failures, before, size)
         if give_up or decision.action == "kill":
             self.model.complete(attempt.id, Result(Outcome.FAILURE, commands.failure(500, failed.message)))
         elif decision.action == "pause":

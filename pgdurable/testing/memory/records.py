@@ -51,11 +51,13 @@ class Submission:
     id: UUID
     handler: Handler
     key: str | None
+    """With its scope, as it is stored."""
     input: bytes
     headers: dict[str, str]
     trace_parent: str | None = None
     idempotency_key: str | None = None
     delay: timedelta | None = None
+    limit_key: str | None = None
     caller: Waiter | None = None
     """The call that waits for its result."""
 

@@ -160,12 +160,13 @@ def complete_promise(name: str, outcome: Outcome, value: bytes) -> Entry:
 
 def _start(type: EntryType, request: CallRequest, target_id: UUID, delay: timedelta | None) -> Entry:
     where = (request.service, request.handler)
+    scoped = {} if request.scope is None else {"scope": request.scope, "limit_key": request.limit_key}
     return Entry(
         type,
         target="/".join(where if request.key is None else (request.service, request.key, request.handler)),
         target_id=target_id,
         delay=delay,
         value=request.parameter,
-        detail=detail(headers=request.headers, idempotency_key=request.idempotency_key),
+        detail=detail(headers=request.headers, idempotency_key=request.idempotency_key, **scoped),
         request=request,
     )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from pgdurable_sdk.scopes import scoped_key
+
 if TYPE_CHECKING:
     from uuid import UUID  # noqa: TC004  (the kernel must not import uuid; nothing evaluates these annotations)
 
@@ -73,6 +75,13 @@ class CallRequest(Struct, frozen=True, gc=False):
     parameter: bytes
     headers: dict[str, str]
     idempotency_key: str | None = None
+    scope: str | None = None
+    limit_key: str | None = None
+
+    @property
+    def stored_key(self) -> str | None:
+        """With the scope: what the engine knows of both."""
+        return self.key if self.scope is None else scoped_key(self.scope, self.key)
 
 
 class Entry(Struct, frozen=True):
@@ -91,7 +100,7 @@ class Entry(Struct, frozen=True):
     value: bytes | None = None
     """With ``outcome`` the result inside the row, or what is to be set, passed or delivered."""
     detail: str | None = None
-    """Canonical JSON: headers, idempotency key, number of a signal."""
+    """Canonical JSON: headers, idempotency key, scope, limit key, number of a signal."""
     request: CallRequest | None = None
     """Of a call or a send, for the engine; not stored, the other fields say the same."""
     signal: int | None = None

@@ -24,6 +24,8 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from pgdurable_sdk.journal import mismatch
 from pgdurable_sdk.journal.awaits import Handle, Node, settled
 from pgdurable_sdk.journal.entries import CANCEL, FIRST_AWAKEABLE, Entry, EntryType, Notification, Recorded
@@ -55,9 +57,11 @@ class Machine:
         notifications: Iterable[Notification] = (),
         *,
         check_payloads: bool = True,
+        anew: bool = False,
     ) -> None:
+        """``anew``: the handler begins from the start, behind what is recorded."""
         self._entries = entries
-        self._known = len(entries)
+        self._known = 0 if anew else len(entries)
         self._check_payloads = check_payloads
         self._heard = 0
         self._queue: deque[Notification] = deque()
@@ -75,8 +79,26 @@ class Machine:
         """How many notifications the handler was fed."""
         self.children: dict[int, UUID] = {}
         """The invocations it called and has no result of, by the index of the call."""
+        if anew:
+            self._begin_anew(len(entries), notifications)
+            return
         for notification in notifications:
             self.hear(notification)
+
+    def _begin_anew(self, size: int, notifications: Iterable[Notification]) -> None:
+        """What came before counts as fed: results of earlier attempts are nobody's. Named signals are for
+        whoever asks for them, and a cancellation is still to be raised."""
+        self.size = max(size, 1)
+        cancel: Notification | None = None
+        for notification in notifications:
+            self._heard = self.seen = notification.seq
+            if _is_cancel(notification):
+                cancel = notification
+            elif notification.name is not None:
+                self._named_addressee(notification)
+        if cancel is not None:
+            self._queue.append(replace(cancel, seq=self.seen))
+            self.cancel_heard = True
 
     @property
     def replaying(self) -> bool:

@@ -7,6 +7,8 @@ from tests.circumstances.programs import (
     cancelling,
     combinators,
     killing,
+    recovery,
+    scopes,
     sends,
     signals,
     situations,
@@ -30,4 +32,6 @@ ALL = [
     killing,
     situations,
     arguments,
+    scopes,
+    recovery,
 ]

@@ -234,3 +234,27 @@ def echo(ctx: SyncContext, words: str) -> str:
 def give_promise(ctx: SyncContext, value: str) -> str:
     ctx.promise("p", type_hint=str).resolve(value)
     return ctx.promise("p", type_hint=str).value()
+
+
+# -- scopes
+
+
+@program(
+    plain.handler(),
+    returns=[[None, "acme", "pro", None], ["a"], "sent"],
+    journal=[
+        *("Call Echo/where", *GATE, "Call Counter/Plain.scopes/append"),
+        *(3 * ["OneWayCall Counter/Plain.scopes/append"]),
+        "OneWayCall Echo/say",
+    ],
+)
+def scopes(ctx: SyncContext, tag: str) -> list[Any]:
+    firm = ctx.scope("acme")
+    said: list[Any] = [firm.service_call(targets.where, None, limit_key="pro")]
+    gate_sync(ctx, tag)
+    said.append(firm.object_call(targets.append, tag, "a"))
+    firm.object_send(targets.append, tag, "b", limit_key="pro")
+    ctx.generic_send("Counter", "append", b"1", key=tag, scope="acme", limit_key="pro")
+    firm.object_send(targets.append, tag, "c")
+    firm.service_send(targets.say, "d", idempotency_key="once")
+    return [*said, "sent"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pgdurable import CodecError, JournalValueCodec
-from pgdurable.client.backend import Sent, State, StateChange
+from pgdurable.client.backend import Place, Sent, State, StateChange
 from pgdurable.client.coded import Coded
 from pgdurable.client.invocation import of_names
 from pgdurable.client.steps import Resolve
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ID = uuid.UUID("019a0000-0000-7abc-8000-000000000001")
 FAILURE = Failure(409, "no")
+PLACE = Place("S", "k")
 
 
 class Backwards(JournalValueCodec):
@@ -72,20 +73,20 @@ class Inner:
         return
         yield
 
-    def promise(self, service: str, key: str, name: str) -> Steps[bytes | None]:
+    def promise(self, place: Place, name: str) -> Steps[bytes | None]:
         return None if self.stored is None else self._read()
         yield
 
-    def complete_promise(self, service: str, key: str, name: str, result: bytes | Failure) -> Steps[None]:
+    def complete_promise(self, place: Place, name: str, result: bytes | Failure) -> Steps[None]:
         self.stored = result
         return
         yield
 
-    def state(self, service: str, key: str) -> Steps[State]:
+    def state(self, place: Place) -> Steps[State]:
         return State({"a": self._read(), "empty": b""}, "v")
         yield
 
-    def change_state(self, service: str, key: str, change: StateChange) -> Steps[None]:
+    def change_state(self, place: Place, change: StateChange) -> Steps[None]:
         self.changed = change
         return
         yield
@@ -121,9 +122,9 @@ def test_a_call() -> None:
 def test_results_that_are_there() -> None:
     assert stage().play(coded(Inner(b"<cba")).attach(ID, None)) == b"abc"
     assert stage().play(coded(Inner(b"<cba")).output(ID)) == b"abc"
-    assert stage().play(coded(Inner(b"<cba")).promise("S", "k", "p")) == b"abc"
+    assert stage().play(coded(Inner(b"<cba")).promise(PLACE, "p")) == b"abc"
     assert stage(0).play(coded(Inner()).output(ID)) is None
-    assert stage(0).play(coded(Inner()).promise("S", "k", "p")) is None
+    assert stage(0).play(coded(Inner()).promise(PLACE, "p")) is None
 
 
 @pytest.mark.parametrize(("given", "stored"), [(b"abc", b"<cba"), (FAILURE, FAILURE), (b"", b"")])
@@ -131,14 +132,14 @@ def test_what_handlers_wait_for(given: bytes | Failure, stored: bytes | Failure)
     inner = Inner()
     stage(1).play(coded(inner).complete_awakeable("sign_1", given))
     assert inner.stored == stored
-    stage(1).play(coded(inner).complete_promise("S", "k", "p", given))
+    stage(1).play(coded(inner).complete_promise(PLACE, "p", given))
     assert inner.stored == stored
 
 
 def test_state() -> None:
     inner = Inner(b"<cba")
-    assert stage(3).play(coded(inner).state("S", "k")) == State({"a": b"abc", "empty": b""}, "v")
-    stage(1).play(coded(inner).change_state("S", "k", StateChange({"a": b"abc", "b": None}, version="v")))
+    assert stage(3).play(coded(inner).state(PLACE)) == State({"a": b"abc", "empty": b""}, "v")
+    stage(1).play(coded(inner).change_state(PLACE, StateChange({"a": b"abc", "b": None}, version="v")))
     assert inner.changed == StateChange({"a": b"<cba", "b": None}, version="v")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pgdurable import ConnectError, HttpError, TerminalError
 from pgdurable.client import connect
-from pgdurable.client.backend import StateChange
+from pgdurable.client.backend import Place, StateChange
 from pgdurable.client.invocation import of_names
 from pgdurable.client.over_http import OverHttp
 from pgdurable.client.steps import Exchange, Response, Unanswered
@@ -88,7 +88,7 @@ def test_what_the_ingress_has_not_goes_to_the_admin_api() -> None:
         f"http://in:9070/invocations/{TEXT}/purge-journal",
     )
     stage = Stage(Response(202, b""))
-    stage.play(backend().change_state("Shop", "a&b", StateChange({"x": b"1", "y": None})))
+    stage.play(backend().change_state(Place("Shop", "a&b"), StateChange({"x": b"1", "y": None})))
     assert (exchanged(stage).method, msgspec.json.decode(exchanged(stage).body)) == (
         "PATCH",
         {"object_key": "a&b", "version": None, "new_state": {"x": [49], "y": None}},

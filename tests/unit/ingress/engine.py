@@ -19,6 +19,7 @@ from pgdurable.ingress.port import (
     Unsupported,
 )
 from pgdurable_sdk import ids
+from pgdurable_sdk.scopes import scoped_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,11 +138,13 @@ class FakeEngine:
     def invocation_text(self, id: UUID) -> str:
         return ids.format_id(id)
 
-    def idempotent_id(self, service: str, key: str | None, handler: str, idempotency_key: str) -> UUID:
-        return ids.derived_id("ik", service, key, handler, idempotency_key)
+    def idempotent_id(
+        self, service: str, key: str | None, handler: str, idempotency_key: str, scope: str | None = None
+    ) -> UUID:
+        return ids.derived_id("ik", service, scoped_key(scope, key), handler, idempotency_key)
 
-    def workflow_id(self, service: str, key: str) -> UUID:
-        return ids.derived_id("wf", service, key, None, None)
+    def workflow_id(self, service: str, key: str, scope: str | None = None) -> UUID:
+        return ids.derived_id("wf", service, scoped_key(scope, key), None, None)
 
     async def complete_awakeable(self, awakeable_id: str, result: Result, *, encoded: bool = False) -> bool:
         if not awakeable_id.startswith("sign_1"):

@@ -50,6 +50,36 @@ async def test_paths_of_calls(
 
 
 @pytest.mark.parametrize(
+    ("path", "headers", "scope", "limit_key"),
+    [
+        ("/restate/scope/acme/call/Counter/a%2Fb/add", {}, "acme", None),
+        ("/restate/scope/ac%6De/call/Counter/a%2Fb/add?limit-key=pro", {}, "acme", "pro"),
+        ("/restate/scope/a.b_c-D/call/Counter/a%2Fb/add?limit-key=pro%2Fbob", {}, "a.b_c-D", "pro/bob"),
+        ("/restate/scope/acme/send/Counter/a%2Fb/add?delay=1s&Limit-Key=pro/bob", {}, "acme", "pro/bob"),
+        (
+            "/restate/scope/acme/call/Counter/a%2Fb/add?limit-key=a",
+            {"X-Restate-Limit-Key": "b/c"},
+            "acme",
+            "b/c",
+        ),
+    ],
+)
+async def test_calls_in_a_scope(
+    client: httpx.AsyncClient,
+    engine: FakeEngine,
+    path: str,
+    headers: dict[str, str],
+    scope: str,
+    limit_key: str | None,
+) -> None:
+    """The header wins over the query."""
+    response = await client.post(path, headers=headers)
+    assert response.status_code == (202 if "/send/" in path else 200)
+    assert (engine.last.info.handler, engine.last.key) == ("add", "a/b")
+    assert (engine.last.scope, engine.last.limit_key) == (scope, limit_key)
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/Greeter/greet/send",

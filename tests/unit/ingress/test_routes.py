@@ -160,7 +160,8 @@ async def test_bad_paths(client: httpx.AsyncClient, path: str, status: int, mess
         (b'{"target":"elsewhere"}', "Invalid value 'elsewhere'"),
         (b'{"target":"invocation","invocationId":"x"}', "bad invocation id 'x'"),
         (b'{"target":"workflow","workflowName":"S","workflowKey":"a\\u0000"}', "bad key: it contains a NUL"),
-        (b'{"target":"workflow","workflowName":"S","workflowKey":"a","scope":"x"}', "scope requires vqueues"),
+        (b'{"target":"workflow","workflowName":"S","workflowKey":"a","scope":"x y"}', "bad scope value"),
+        (b'{"target":"workflow","workflowName":"S","workflowKey":"\\u0001a"}', "bad key: it begins with"),
     ],
 )
 async def test_bad_bodies(client: httpx.AsyncClient, body: bytes, message: str) -> None:

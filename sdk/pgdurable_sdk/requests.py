@@ -1,0 +1,82 @@
+"""What a handler calls, made of what it says: a `CallRequest` of a function or of names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pgdurable_sdk import scopes
+from pgdurable_sdk.exceptions import SerdeError, UsageError
+from pgdurable_sdk.handler import handler_of
+from pgdurable_sdk.journal.entries import CallRequest
+from pgdurable_sdk.outgoing import check_names
+
+if TYPE_CHECKING:
+    from pgdurable_sdk.handler import Handler
+
+
+def of_handler(
+    tpe: Any,
+    key: str | None,
+    arg: Any,
+    idempotency_key: str | None,
+    headers: dict[str, str] | None,
+    scope: str | None = None,
+    limit_key: str | None = None,
+) -> CallRequest:
+    """A call of a handler function. Raises UsageError for a key that it has not, or lacks, and SerdeError."""
+    handler = handler_of(tpe)
+    _check_key(handler, key)
+    if arg is not None and not handler.takes_input:
+        raise UsageError(f"{handler.service}/{handler.name} takes no argument, so pass None")
+    try:
+        parameter = handler.input.serde.serialize(arg) if handler.takes_input else b""
+    except SerdeError as error:
+        raise SerdeError(f"the argument for {handler.target(key)}: {error}") from error
+    return CallRequest(
+        handler.service, handler.name, key, parameter, headers or {}, idempotency_key, scope, limit_key
+    )
+
+
+def of_names(
+    service: str,
+    handler: str,
+    key: str | None,
+    arg: bytes,
+    idempotency_key: str | None,
+    headers: dict[str, str] | None,
+    scope: str | None,
+    limit_key: str | None,
+) -> CallRequest:
+    """A call by name, of bytes. Raises UsageError for what cannot be a scope."""
+    if scope is not None or limit_key is not None:
+        need_scope(scope, limit_key)
+    request = CallRequest(service, handler, key, arg, headers or {}, idempotency_key, scope, limit_key)
+    check_names(request)
+    return request
+
+
+def need_scope(scope: str | None, limit_key: str | None) -> None:
+    """Raise UsageError for what cannot be a scope, or a limit key in it."""
+    if scope is None:
+        raise UsageError(f"a limit key takes a scope: limit_key={limit_key!r} stands alone")
+    if (reason := scopes.bad_scope(scope)) is not None:
+        raise UsageError(f"the scope {reason}")
+    if limit_key is not None and (reason := scopes.bad_limit_key(limit_key)) is not None:
+        raise UsageError(f"the limit key {reason}")
+
+
+def _check_key(handler: Handler, key: object) -> None:
+    kind = handler.service_type.removeprefix("virtual_")
+    if handler.keyed is (key is not None):
+        if key is not None and not isinstance(key, str):
+            raise UsageError(f"the key of {handler.service} has to be a str, not {key!r}: write str(key)")
+        return
+    if handler.keyed:
+        raise UsageError(
+            f"{handler.service} is a {kind.replace('object', 'virtual object')}, so it takes a key: "
+            f"ctx.{kind}_call({handler.name}, key, argument), or {kind}_send"
+        )
+    raise UsageError(
+        f"{handler.service} is a service and has no key: ctx.service_call({handler.name}, argument), "
+        "or service_send"
+    )
