@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
-
 import pytest
 
 from pgdurable import Context, ObjectContext, RunOptions, Service, TerminalError, VirtualObject, Workflow
@@ -42,8 +40,8 @@ def test_of_one_handler() -> None:
 
 
 @pytest.mark.parametrize("kind", [Service, VirtualObject, Workflow])
-def test_of_all_handlers_whenever_they_are_declared(kind: Any) -> None:
-    definition: Any = kind("Some")
+def test_of_all_handlers_whenever_they_are_declared(kind: type[Service | VirtualObject | Workflow]) -> None:
+    definition = kind("Some")
 
     @definition.handler()
     async def before(ctx: Any) -> None: ...
