@@ -21,9 +21,7 @@ _decoder = msgspec.json.Decoder(Detail)
 _NOTHING = Detail()
 
 
-def to_detail(
-    headers: dict[str, str], *, encoded: bool = False, limit_key: str | None = None
-) -> str | None:
+def to_detail(headers: dict[str, str], *, encoded: bool = False, limit_key: str | None = None) -> str | None:
     """The stored form; None where there is nothing to say."""
     if not headers and not encoded and limit_key is None:
         return None

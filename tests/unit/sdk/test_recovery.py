@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from pgdurable import Context, ObjectContext, RunOptions, Service, TerminalError, VirtualObject, Workflow
