@@ -1,5 +1,5 @@
-"""What comes along with an invocation's input, as its Input entry keeps it in its detail: headers, whether the
-input was encoded, and the limit key.
+"""What comes along with an invocation's input, as its Input entry keeps it in its detail: headers, whether
+the input was encoded, and the limit key.
 """
 
 from __future__ import annotations
