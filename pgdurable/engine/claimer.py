@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from pgdurable.engine.wakeful import woken
 from pgdurable.store import verbs
 from pgdurable.store.errors import TryAgain, Unavailable
 
@@ -52,12 +53,7 @@ class Claimer:
     async def run(self) -> None:
         """Claim, for ever. Raises a :exc:`StoreError` when the incarnation cannot go on."""
         while True:
-            try:
-                async with asyncio.timeout(self._poll()):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-            self._wake.clear()
+            await woken(self._wake, self._poll())
             await self._claim()
 
     async def _claim(self) -> None:

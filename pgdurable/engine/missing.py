@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from pgdurable.engine.wakeful import woken
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
 
@@ -61,12 +62,8 @@ class Missing:
     async def run(self) -> None:
         """Fetch, for ever."""
         while True:
-            try:
-                async with asyncio.timeout(self._interval):
-                    await self._wake.wait()
-            except TimeoutError:
-                self.fetch_all()
-            self._wake.clear()
+            if not await woken(self._wake, self._interval):
+                self._wanted.update(self._attempts)
             wanted, self._wanted = self._wanted, set()
             heard = {id: self._attempts[id].heard for id in wanted if id in self._attempts}
             if heard:

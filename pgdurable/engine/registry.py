@@ -11,12 +11,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from pgdurable.engine.target import read_target
+from pgdurable.engine.wakeful import keep_reading
 from pgdurable.store import verbs
-from pgdurable.store.errors import StoreError
 
 if TYPE_CHECKING:
     from pgdurable.config import Settings
     from pgdurable.engine.target import Target
+    from pgdurable.store.errors import StoreError
     from pgdurable.store.lane import Lane
 
 log = logging.getLogger("pgdurable.registry")
@@ -77,15 +78,8 @@ class Registry:
 
     async def run(self) -> None:
         """Keep up with what others announce."""
-        while True:
-            try:
-                async with asyncio.timeout(INTERVAL):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-            self._wake.clear()
-            try:
-                await self.load()
-            except StoreError as error:
-                self.fresh = False
-                log.debug("the registry could not be read: %s", error)
+        await keep_reading(self._wake, INTERVAL, self.load, self._failed)
+
+    def _failed(self, error: StoreError) -> None:
+        self.fresh = False
+        log.debug("the registry could not be read: %s", error)

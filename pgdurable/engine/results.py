@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from pgdurable.engine.wakeful import woken
 from pgdurable.store import verbs
 from pgdurable.store.errors import StoreError
 
@@ -67,12 +68,8 @@ class Results:
     async def run(self) -> None:
         """Look up what was announced, and everything from time to time."""
         while True:
-            try:
-                async with asyncio.timeout(self._interval):
-                    await self._wake.wait()
-            except TimeoutError:
+            if not await woken(self._wake, self._interval):
                 self._wanted.update(self._waiting)
-            self._wake.clear()
             wanted, self._wanted = self._wanted, set()
             await self._look_up(wanted)
 

@@ -11,10 +11,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from pgdurable.store.errors import StoreError
+from pgdurable.engine.wakeful import keep_reading
 
 if TYPE_CHECKING:
     from pgdurable.store.compatibility import Guard
+    from pgdurable.store.errors import StoreError
     from pgdurable.store.lane import Lane
 
 log = logging.getLogger("pgdurable")
@@ -36,22 +37,14 @@ class SchemaWatch:
 
     async def run(self) -> None:
         """Until this process is outdated, whoever finds that out."""
-        looking = asyncio.create_task(self._look())
+        looking = asyncio.create_task(
+            keep_reading(self._wake, INTERVAL, self._lane.look_at_schema, self._failed)
+        )
         try:
             await self._guard.outdated.wait()
         finally:
             looking.cancel()
         log.error("%s", self._guard.reason)
 
-    async def _look(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(INTERVAL):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-            self._wake.clear()
-            try:
-                await self._lane.look_at_schema()
-            except StoreError as error:
-                log.debug("the schema was not looked at: %s", error)
+    def _failed(self, error: StoreError) -> None:
+        log.debug("the schema was not looked at: %s", error)

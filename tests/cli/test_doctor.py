@@ -18,6 +18,7 @@ from pgdurable.embedded.ephemeral import SETTINGS, free_port
 from pgdurable.testing.databases import Databases
 from pgdurable_cli import diagnosis
 from tests.cli.conftest import Cli, register, text_id
+from tests.engine.watching import until_blocking
 from tests.fixtures.postgres import shared_dir, version
 from tests.sql.story import Story, exclusive, new, plain
 
@@ -310,13 +311,13 @@ def system(patient: Patient, name: str, value: str) -> Generator[None]:
 
     def reload(statement: str, expected: str | None) -> None:
         patient.does(statement, "select pg_reload_conf()")
-        for _ in range(600):
+
+        def heeded() -> bool:
             with patient.connect() as connection:
                 row = connection.execute("select current_setting(%s)", [name]).fetchone()
-                if row is not None and (row[0] == expected if expected else row[0] != value):
-                    return
-            time.sleep(0.05)
-        raise AssertionError(f"{name} is still not {expected}")
+            return row is not None and (row[0] == expected if expected else row[0] != value)
+
+        until_blocking(heeded, 60, f"{name} is {expected or 'what it was'}")
 
     reload(f"alter system set {name} = '{value}'", value)
     try:
@@ -473,12 +474,15 @@ def pooler(patient: Patient, tmp_path: Path, request: pytest.FixtureRequest) -> 
     indirect=["pooler"],
 )
 def test_a_pooler_in_between(patient: Patient, story: Story, pooler: str, severity: str, what: str) -> None:
-    for _ in range(600):
+
+    def answers() -> bool:
         try:
             psycopg.connect(pooler, autocommit=True).close()
-            break
         except psycopg.OperationalError:
-            time.sleep(0.05)
+            return False
+        return True
+
+    until_blocking(answers, 60, "the pooler answers")
     diagnosis = json.loads(patient.run("--json", dsn=pooler).stdout)
     found = [f for f in diagnosis["findings"] if f["check"] == "connection"]
     assert [(f["severity"], f["what"][: len(what)]) for f in found] == [(severity, what)]

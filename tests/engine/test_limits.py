@@ -15,40 +15,37 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
 
+async def comes_to(engine: Engine, handler: str, argument: int, status: str, said: str) -> str:
+    """The id of an invocation, once it has this status; a paused one said so."""
+    client = await engine.client()
+    id = await client.send("Large", handler, argument)
+    await engine.database.reaches(id, status)
+    if status == "paused":
+        failure: Any = engine.database.failure(id)
+        assert said in failure[1]
+        assert "[413]" in failure[1]
+    return id
+
+
 @pytest.mark.parametrize(("steps", "status"), [(3, "completed"), (4, "completed"), (5, "paused")])
 async def test_entries_of_a_journal(engine: Engine, steps: int, status: str) -> None:
     """Its input is one of them; the output needs no place."""
     await engine.worker("limits.py", journal_entries=5)
-    client = await engine.client()
-    id = await client.send("Large", "steps", steps)
-    await engine.database.reaches(id, status)
-    if status == "paused":
-        failure: Any = engine.database.failure(id)
-        assert "the journal has 5 entries, and 5 is the limit" in failure[1]
-        assert "[413]" in failure[1]
-        assert engine.ledger.count("attempt", id=id) == 1, "it is not tried again"
+    id = await comes_to(engine, "steps", steps, status, "the journal has 5 entries, and 5 is the limit")
+    assert engine.ledger.count("attempt", id=id) == 1, "it is not tried again"
 
 
 @pytest.mark.parametrize(("size", "status"), [(989, "completed"), (990, "completed"), (1000, "paused")])
 async def test_bytes_of_a_journal(engine: Engine, size: int, status: str) -> None:
     await engine.worker("limits.py", journal_bytes=1000)
-    client = await engine.client()
-    id = await client.send("Large", "result", size)
-    await engine.database.reaches(id, status)
-    if status == "paused":
-        failure: Any = engine.database.failure(id)
-        assert "the journal would be larger than 1000 bytes, which is the limit" in failure[1]
+    said = "the journal would be larger than 1000 bytes, which is the limit"
+    await comes_to(engine, "result", size, status, said)
 
 
 @pytest.mark.parametrize(("calls", "status"), [(2, "completed"), (3, "completed"), (4, "paused")])
 async def test_calls_without_a_result(engine: Engine, calls: int, status: str) -> None:
     await engine.worker("limits.py", children=3)
-    client = await engine.client()
-    id = await client.send("Large", "calls", calls)
-    await engine.database.reaches(id, status)
-    if status == "paused":
-        failure: Any = engine.database.failure(id)
-        assert "it waits for 3 calls, which is the limit" in failure[1]
+    await comes_to(engine, "calls", calls, status, "it waits for 3 calls, which is the limit")
 
 
 BROKEN = {

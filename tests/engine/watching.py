@@ -14,6 +14,11 @@ T = TypeVar("T")
 LOOK_AGAIN = 0.01
 
 
+def until_blocking(look: Callable[[], T | None], within: float, otherwise: Callable[[], object] | str) -> T:
+    """As `until`, for tests without a loop."""
+    return asyncio.run(until(look, within, otherwise))
+
+
 async def until(look: Callable[[], T | None], within: float, otherwise: Callable[[], object] | str) -> T:
     """What ``look`` gives once it is true. ``otherwise`` says what was waited for, in vain."""
     deadline = time.monotonic() + within

@@ -247,6 +247,11 @@ class Story:
         )  # fmt: skip
         return id
 
+    def crew(self, *deployments: str | None) -> list[str]:
+        """Workers, one of each deployment, that live as long as nobody ends them; in place of `me`."""
+        self.call("end_worker", p_worker=self.me)
+        return [self.worker(deployment, lease=1e6) for deployment in deployments]
+
     def register(
         self, deployment: str, *services: str, versioned: bool = True, handlers: Sequence[str] = ("greet",)
     ) -> None:

@@ -88,9 +88,8 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.connection = connection
         self.story = Story(connection)
-        self.story.call("end_worker", p_worker=self.story.me)
         self.model = Model()
-        self.workers = [self.story.worker(lease=1e6) for _ in range(WORKERS)]
+        self.workers = self.story.crew(*[None] * WORKERS)
         self.attempts: list[Attempt] = []
         """Those that have not ended by themselves; some have lost their lease, or their worker."""
         self.followers: dict[str, list[Row]] = {}

@@ -38,8 +38,7 @@ class Walk:
         self.random = random.Random(seed)
         for deployment in DEPLOYMENTS:
             story.register(deployment)
-        story.call("end_worker", p_worker=story.me)
-        self.workers = [story.worker(deployment, lease=1e6) for deployment in DEPLOYMENTS]
+        self.workers = story.crew(*DEPLOYMENTS)
         self.running: list[Attempt] = []
         self.followers: dict[str, list[Row]] = {}
         self.ids: list[str] = []
