@@ -104,6 +104,8 @@ def header_flaw(headers: Mapping[str, str]) -> str | None:
 
 def need_name(what: str, name: object) -> None:
     """Raise UsageError for a name that cannot be stored, or is too long to be found by."""
+    if isinstance(name, str) and len(name) <= NAME_LIMIT and name.isascii() and "\0" not in name:
+        return  # nearly all, and each step asks
     if (wrong := flaw(name)) is not None:
         raise UsageError(f"{what}: bad name {shown(name)}: {wrong}")
 
