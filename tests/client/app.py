@@ -47,6 +47,12 @@ async def headers(ctx: Context) -> dict[str, str]:
 
 
 @greeter.handler()
+async def where(ctx: Context) -> list[str | None]:
+    """Its scope and its limit key."""
+    return [ctx.request().scope, ctx.request().limit_key]
+
+
+@greeter.handler()
 async def fail(ctx: Context, code: int) -> str:
     raise TerminalError("it cannot be", code, {"reason": "full"})
 

@@ -11,11 +11,13 @@ from pgdurable import (
     ClientSendHandle,
     InvocationHandle,
     PromiseHandle,
+    ScopedClient,
     StateHandle,
     SyncClient,
     SyncClientSendHandle,
     SyncInvocationHandle,
     SyncPromiseHandle,
+    SyncScopedClient,
     SyncStateHandle,
     connect,
     connect_sync,
@@ -32,6 +34,7 @@ TWINS: dict[type, type] = {
     SyncInvocationHandle: InvocationHandle,
     SyncClientSendHandle: ClientSendHandle,
     SyncPromiseHandle: PromiseHandle,
+    SyncScopedClient: ScopedClient,
     SyncStateHandle: StateHandle,
 }
 

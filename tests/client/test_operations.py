@@ -96,6 +96,76 @@ async def test_many_at_once(client: Client) -> None:
     assert answers == [f"Hello {name}" for name in names]
 
 
+# --- scopes
+
+
+async def test_calls_and_sends_in_a_scope(client: Client) -> None:
+    key, acme = fresh(), client.scope("acme")
+    assert await acme.service_call(app.where, None, limit_key="pro/bob") == ["acme", "pro/bob"]
+    sent = await acme.service_send(app.where, None, limit_key="pro", headers={"x": "y"})
+    assert await sent.attach(SOON) == ["acme", "pro"]
+    assert await client.generic_call("Greeter", "where", b"", scope="acme") == b'["acme",null]'
+    counts = [await acme.object_call(app.add, key, 2), await client.object_call(app.add, key, 5)]
+    assert await (await acme.object_send(app.add, key, 1, limit_key="pro")).attach(SOON) == 3
+    by_name = await client.generic_send(
+        "Counter", "add", b"1", key=key, scope="bolt", limit_key="pro", send_delay=timedelta(milliseconds=1)
+    )
+    assert (counts, await by_name.attach(SOON)) == ([2, 5], b"1")
+    assert await client.state(app.counter, key, scope="acme").get("count") == 3
+
+
+async def test_one_idempotency_key_in_two_scopes(client: Client) -> None:
+    key, once = fresh(), fresh()
+    for scope in ("acme", "acme", "bolt"):
+        assert await client.scope(scope).object_call(app.add, key, 1, idempotency_key=once) == 1
+    handle = client.invocation_of(app.add, key, once, scope="bolt")
+    assert await handle.output() == 1
+    with pytest.raises(HttpError) as raised:
+        await client.invocation_of(app.add, key, once).output()
+    assert raised.value.status_code == 404
+
+
+async def test_a_workflow_in_a_scope(client: Client) -> None:
+    key, acme = fresh(), client.scope("acme")
+    await client.workflow_send(app.run, key, "nobody")
+    await acme.workflow_send(app.run, key, "Ada")
+    await client.promise(app.signup, key, "email", scope="acme").resolve("ada@acme")
+    assert await client.invocation_of(app.run, key, scope="acme").attach(SOON) == "Ada <ada@acme>"
+    assert await client.promise(app.signup, key, "email").peek() is None
+    with pytest.raises(TerminalError, match="already invoked"):
+        await acme.workflow_call(app.run, key, "again")
+
+
+async def test_state_in_a_scope(client: Client) -> None:
+    key = fresh()
+    state = client.state(app.counter, key, scope="acme")
+    await state.set("count", 7)
+    await state.replace({"count": 8}, version=await state.version())
+    assert await client.scope("acme").object_call(app.get, key, None) == 8
+    assert await client.state(app.counter, key).get_all() == {}
+
+
+async def test_what_can_be_no_scope(client: Client) -> None:
+    for wrong in (
+        lambda: client.scope("a b"),
+        lambda: client.state(app.counter, "k", scope=""),
+        lambda: client.promise(app.signup, "k", "p", scope="a/b"),
+        lambda: client.invocation_of(app.run, "k", scope="x" * 37),
+        lambda: client.state(app.counter, "\x01acme/k"),
+    ):
+        with pytest.raises(HttpError) as raised:
+            wrong()
+        assert raised.value.status_code == 400
+    acme = client.scope("acme")
+    for limit_key in ("", "a/b/c", "a b"):
+        with pytest.raises(HttpError, match="invalid limit-key"):
+            await acme.service_call(app.where, None, limit_key=limit_key)
+    with pytest.raises(HttpError, match="limit-key requires a scope to be set"):
+        await client.generic_call("Greeter", "where", b"", limit_key="pro")
+    with pytest.raises(HttpError, match="reserved"):
+        await client.object_call(app.add, "\x01acme/k", 1)
+
+
 # --- sends
 
 
