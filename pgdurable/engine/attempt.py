@@ -353,15 +353,11 @@ def start_of(
     else:
         body, detail = row.entries[0].value or b"", row.entries[0].detail
     beside = from_detail(detail)
-    key, scope, limit_key = row.key, None, None
-    if key is not None and key.startswith(RESERVED):
-        scope, key = split_key(key)
-        limit_key = beside.limit_key
-    return Start(
+    start = Start(
         id=row.id,
         input=body,
         input_encoded=beside.encoded,
-        key=key,
+        key=row.key,
         headers=beside.headers,
         trace_parent=row.trace_parent,
         entries=[
@@ -388,7 +384,9 @@ def start_of(
         retry_count=row.retry_count,
         retry_seconds=row.failing_for.total_seconds() if row.failing_for is not None else 0.0,
         idempotency_key=row.idempotency_key,
-        scope=scope,
-        limit_key=limit_key,
         random_seed=row.id.int & 0xFFFF_FFFF_FFFF_FFFF,
     )
+    if row.key is not None and row.key.startswith(RESERVED):
+        start.scope, start.key = split_key(row.key)
+        start.limit_key = beside.limit_key
+    return start
