@@ -40,7 +40,8 @@ def main() -> int:
 
 
 def _fail(reason: BaseException) -> int:
-    print(f"error: {reason}" if str(reason) else "interrupted", file=sys.stderr)
+    told = "" if isinstance(reason, SystemExit) else str(reason)
+    print(f"error: {told}" if told else "interrupted", file=sys.stderr)
     return 1
 
 
@@ -82,7 +83,7 @@ def _run(options: argparse.Namespace, plan: Plan) -> tuple[report.Run, BaseExcep
         for finding in _findings(options.growth, conditions):
             findings.append(finding)
             print(finding, file=sys.stderr)
-    except (KeyboardInterrupt, LoadError, PeerError) as error:
+    except (KeyboardInterrupt, SystemExit, LoadError, PeerError) as error:  # SystemExit: a polite kill
         trouble = error
     return replace(run, measurements=measurements, findings=findings), trouble
 

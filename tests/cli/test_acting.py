@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from pgdurable_sdk.scopes import scoped_key
 from tests.cli.conftest import Cli, text_id
 from tests.sql.story import AWAKEABLE, exclusive, plain
 
@@ -37,6 +38,19 @@ def test_kill(cli: Cli, story: Story, command: tuple[str, ...]) -> None:
     story.run(running)
     assert "killed" in cli.says("invocations", *command, text_id(story, running))
     assert story.status(running) == "completed"
+
+
+def test_only_what_is_in_a_scope(cli: Cli, story: Story) -> None:
+    without, within = exclusive("a"), exclusive(scoped_key("acme", "a") or "")
+    story.run(without)
+    story.run(within)
+    assert "no invocation to kill matches Counter/a" in cli.refuses(
+        "invocations", "kill", "Counter/a", "--scope", "other", "--yes"
+    )
+    assert "Counter/a/add in scope acme: killed" in cli.says(
+        "invocations", "kill", "Counter/a", "--scope", "acme", "--yes"
+    )
+    assert story.statuses(without, within) == ["running", "completed"]
 
 
 def test_pause_and_resume(cli: Cli, story: Story) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from pgdurable import Context, InvocationRetryPolicy, Service
+from pgdurable_sdk.scopes import scoped_key
 from tests.cli.conftest import text_id
 from tests.sql.story import ATTACH, exclusive, hexed, plain, shared, workflow
 
@@ -218,6 +219,30 @@ def test_state(cli: Cli, story: Story) -> None:
     for how in ([], ["--plain"]):
         refused = cli.refuses("kv", "get", "Countr", *how)
         assert "there is no service 'Countr'. Did you mean 'Counter'?" in refused
+
+
+def test_state_in_a_scope(cli: Cli, story: Story) -> None:
+    for key in ("Mary", scoped_key("acme", "Mary") or ""):
+        attempt = story.run(exclusive(key))
+        story.apply(attempt.write("at", json.dumps(key[-9:])), attempt.complete())
+    assert cli.json("kv", "get", "Counter") == {"Mary": {"at": "Mary"}}
+    assert cli.json("kv", "get", "Counter", "--scope", "acme") == {"Mary": {"at": "acme/Mary"}}
+    assert cli.json("kv", "get", "Counter", "Mary", "--scope", "acme") == {"at": "acme/Mary"}
+    assert "No state in Counter/Mary in scope other" in cli.says(
+        "kv", "get", "Counter", "Mary", "--scope", "other"
+    )
+
+
+def test_invocations_in_a_scope(cli: Cli, story: Story) -> None:
+    plain_one, scoped = exclusive("Mary"), exclusive(scoped_key("acme", "Mary") or "")
+    story.submit(plain_one, scoped)
+    listed = {one["id"]: (one["target"], one["scope"]) for one in cli.json("invocations", "list")}
+    assert listed == {
+        text_id(story, plain_one): ("Counter/Mary/add", None),
+        text_id(story, scoped): ("Counter/Mary/add", "acme"),
+    }
+    described = cli.says("invocations", "describe", text_id(story, scoped))
+    assert ["Scope", "acme"] in [line.split() for line in described.splitlines()]
 
 
 def test_brackets_are_shown_as_they_are(cli: Cli, story: Story) -> None:

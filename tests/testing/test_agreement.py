@@ -239,6 +239,39 @@ async def test_a_call_with_an_idempotency_key_is_made_once(engine: Serve) -> Non
         assert await env.client.invocation_of(once, idempotency_key="k").output() == 1
 
 
+async def test_a_scope_has_objects_of_its_own(engine: Serve) -> None:
+    carts, shop = VirtualObject("Carts"), Service("Shop")
+
+    @carts.handler()
+    async def add(ctx: ObjectContext, item: str) -> list[str]:
+        items = [*(await ctx.get("items", type_hint=list[str]) or []), item]
+        ctx.set("items", items)
+        request = ctx.request()
+        return [*items, f"{ctx.key()} {request.scope} {request.limit_key}"]
+
+    @shop.handler()
+    async def fill(ctx: Context, scope: str) -> list[list[str]]:
+        within = ctx.scope(scope)
+        first, second, without = (
+            within.object_call(add, "mary", "pen", limit_key="pro"),
+            within.object_call(add, "mary", "ink"),
+            ctx.object_call(add, "mary", "cup"),
+        )
+        return [await first, await second, await without]
+
+    async with engine(carts, shop) as env:
+        assert await env.client.service_call(fill, "acme") == [
+            ["pen", "mary acme pro"],
+            ["pen", "ink", "mary acme None"],
+            ["cup", "mary None None"],
+        ]
+        assert await env.client.scope("acme").object_call(add, "mary", "cap") == [
+            *["pen", "ink", "cap"],
+            "mary acme None",
+        ]
+        assert await env.client.scope("other").object_call(add, "mary", "cap") == ["cap", "mary other None"]
+
+
 async def test_a_delayed_send_starts_when_it_is_due_and_can_be_cancelled_before(engine: Serve) -> None:
     service = Service("Later")
     ran: list[str] = []
