@@ -100,9 +100,15 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "NaN": (b'{"object_key": NaN, "new_state": {}}', "JSON"),
     "half a pair": (b'{"object_key": "\\ud800", "new_state": {}}', "JSON"),
     "no UTF-8": (b'{"object_key": "\xff", "new_state": {}}', "JSON"),
-    "a NUL in a key": (b'{"object_key": "a\\u0000b", "new_state": {"n": [49]}}', "0x00"),
+    "a NUL in a key": (
+        b'{"object_key": "a\\u0000b", "new_state": {"n": [49]}}',
+        "bad key: it contains a NUL character",
+    ),
     "a NUL in a name": (b'{"object_key": "k", "new_state": {"a\\u0000b": [49]}}', "0x00"),
-    "a long key": (b'{"object_key": "%s", "new_state": {}}' % (b"x" * 1200), "bad key: it has 1200 bytes"),
+    "a long key": (
+        b'{"object_key": "%s", "new_state": {}}' % (b"x" * 1200),
+        "bad key: it is longer than 1024 bytes",
+    ),
     "a long name": (b'{"object_key": "k", "new_state": {"%s": [49]}}' % (b"x" * 1025), "bad name of state"),
     "no bytes": (b'{"object_key": "k", "new_state": {"n": [256]}}', "numbers from 0 to 255"),
     "no key": (b'{"new_state": {}}', "object_key"),

@@ -129,6 +129,15 @@ async def test_without_versions_whatever_code_is_there_goes_on(engine: Engine) -
     assert engine.database.rows("select id, versioned from sys_deployment") == [("dp_development", False)]
 
 
+async def all_begun(engine: Engine, number: int) -> None:
+    """Until so many have journaled something: what has not goes to the next release."""
+    await until(
+        lambda: engine.database.value("select count(*) = %s from journal where index = 1", number),
+        60,
+        "all of them have begun",
+    )
+
+
 @pytest.mark.slow
 async def test_each_invocation_is_the_work_of_one_release_whatever_happens(engine: Engine) -> None:
     client = await engine.client()
@@ -137,6 +146,7 @@ async def test_each_invocation_is_the_work_of_one_release_whatever_happens(engin
     for release in ("one", "two", "three"):
         worker = await released(engine, release)
         begun[release] = [await client.send("Order", "stroll", 8) for _ in range(30)]
+        await all_begun(engine, 30 * len(begun))
         if before is not None:
             before.kill()
             await released(engine, list(begun)[-2])

@@ -1,4 +1,4 @@
-"""What PostgreSQL does not take fails the invocation that it comes from, and nobody else."""
+"""What PostgreSQL would not take fails the invocation that it comes from, and nobody else."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ async def test_one_poisons_nobody_else(engine: Engine, which: str) -> None:
     assert engine.ledger.count("attempt", id=poisoned) == 5
     failure: Any = engine.database.failure(poisoned)
     assert failure[0] == 5
-    assert "the database refused what the handler did" in failure[1]
-    assert "0x00" in failure[1]
+    assert "it contains a NUL character" in failure[1]
     assert worker.exit_code is None
     assert "starting over" not in worker.log
     # Nothing of the refused attempts is left, and what is there can go on once the code is mended.
@@ -56,13 +55,12 @@ async def test_a_message_with_a_zero_is_told_without_it(engine: Engine) -> None:
 
 
 async def test_a_failure_with_a_zero_in_its_message_is_still_a_failure(engine: Engine) -> None:
-    """It is JSON in a bytea, where a zero is nothing special."""
     await engine.worker("failing.py")
     client = await engine.client()
     async with asyncio.timeout(60):
         with pytest.raises(Failed) as caught:
             await client.call("Poison", "end", "a\0b", key="k")
-    assert caught.value.message == "a\0b"
+    assert caught.value.message == r"a\x00b"
 
 
 async def test_a_request_that_cannot_be_stored_is_refused_alone(engine: Engine) -> None:
