@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -19,7 +20,6 @@ import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Final, Self
 
 from pgdurable.embedded import guardian
@@ -37,6 +37,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "min_wal_size": "80MB",
 }
 PREFIX: Final = "pgdurable-tests-"
+PORTS: Final = range(20_000, 32_768)
 ROOM: Final = 2 * 2**30  # bytes that must be free in memory for data to be kept there
 
 
@@ -129,15 +130,18 @@ def locked(folder: Path) -> Generator[None]:
 
 def run_name() -> str:
     """A name for a folder that nobody else has chosen."""
-    return f"{os.getpid()}-{token_hex(4)}"
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def free_port() -> int:
-    """A port of localhost that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of localhost that nobody uses at this moment, and that no connection is given until somebody listens
+    on it: not one of those that the system hands out by itself (from 32768 on Linux, from 49152 elsewhere).
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _base() -> Path:

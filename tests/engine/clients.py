@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,7 +11,7 @@ import msgspec
 from pgdurable.config import Settings
 from pgdurable.ingress import port
 from pgdurable.node import Node
-from tests.engine.watching import until
+from tests.engine.watching import LOOK_AGAIN, until
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -75,8 +77,13 @@ class Client:
         return value_of(result)
 
     async def complete_awakeable(self, id: str, said: port.Success | port.Failure) -> None:
-        """Resolve it, or reject it."""
-        await self.node.gateway.complete_awakeable(id, said)
+        """Resolve it, or reject it: again where nobody knows whether it was done, which is safe."""
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(port.EngineUnavailable):
+                    await self.node.gateway.complete_awakeable(id, said)
+                    return
+                await asyncio.sleep(LOOK_AGAIN)
 
     async def _request(
         self,

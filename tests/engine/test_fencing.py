@@ -78,11 +78,11 @@ async def test_the_fence_stops_who_does_not_know_that_it_is_dead(engine: Engine)
     await engine.worker("basic.py", **quick)
     await until(lambda: "PD001" in zombie.log, 60, lambda: f"it runs into the fence:\n{zombie.log}")
     # It gave up its work; the other one executes the step anew, and nothing that is journaled. On a slow
-    # machine the step may have ended before it was told, but only the other's result counts.
+    # machine the step may have ended before it was told, more than once as it registers anew each time, but
+    # only the other's result counts.
     async with asyncio.timeout(60):
         await client.attach(id)
-    assert 1 <= engine.ledger.count("end", id=id) <= 2
-    assert engine.ledger.lines("end", id=id)[-1].pid != zombie.pid
+    assert any(step.pid != zombie.pid for step in engine.ledger.lines("end", id=id))
     assert engine.ledger.count("first", id=id) == 1
     assert engine.database.failed_attempts() == []
     engine.database.sound()
