@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 LENGTHS: Final = (2, 5, 40)
 """Steps of a chain: the long ones are there to be paused."""
-BOOK: Final = 12
-"""Signatures in a guest book: few, as whoever was wrong about a key keeps off it for a while."""
+SIGNATURES: Final = 12
+"""In a guest book: few, as whoever was wrong about a key keeps off it for a while."""
+TOGETHER: Final = (1, 3, 12)
+"""Who sign it at once."""
 AGAIN: Final = 0.1
 PATIENCE: Final = 600.0
 BEGUN: Final = """
@@ -65,14 +67,15 @@ class Scenes:
         await asyncio.sleep(luck.uniform(0.2, 0.6))
 
     async def guests(self, luck: Random) -> None:
-        """Several who sign a guest book, at different ingresses. Without idempotency keys, so that their
-        invocations may be born on its key.
+        """A guest book, signed at different ingresses: one after the other, each on what another process may have
+        changed since, or several at once. Without idempotency keys, so that invocations may be born on its key.
         """
-        await asyncio.gather(*(self._sign(luck) for _ in range(luck.choice([1, 1, 2, 4]))))
+        book, together = self._next("book"), luck.choice(TOGETHER)
+        for _ in range(SIGNATURES // together):
+            await asyncio.gather(*(self._sign(book, luck) for _ in range(together)))
 
-    async def _sign(self, luck: Random) -> None:
+    async def _sign(self, book: str, luck: Random) -> None:
         name = self._next("guest")
-        book = f"book-{self._numbers['guest'] // BOOK}"
         handler = "linger_and_sign" if luck.random() < 0.2 else "sign"
         before = self._caller.counts.again
         place = await self._caller.call("Book", handler, name, key=book, once=None)

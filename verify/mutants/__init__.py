@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 SECONDS = 8.0
 ROUNDS = 2
 HEAL = 15.0
+OF_BIRTHS = {
+    *("births_do_not_see_each_other", "births_suppose_nothing"),
+    *("sql_births_do_not_ask_for_the_key", "sql_births_do_not_compare_state"),
+}
+BIRTHPLACE = {"workers": 1, "ingresses": 0, "both": 2}
+"""Every client asks a worker, and each of two is wrong about what the other does."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Mutant:
 
     def options(self) -> Options:
         """Of a cluster with this engine."""
-        options = Options(hooks=self.hooks)
+        options = Options(hooks=self.hooks, **(BIRTHPLACE if self.name in OF_BIRTHS else {}))
         if self.replacement is not None:
             options.prepare = partial(broken, self.replacement)
         return options
