@@ -21,7 +21,6 @@ from pgdurable_sdk.futures import CallFuture, DurableFuture, Result, SendHandle,
 from pgdurable_sdk.handler import HandlerType, handler_of
 from pgdurable_sdk.journal import commands
 from pgdurable_sdk.journal.entries import CallRequest, Entry, Outcome
-from pgdurable_sdk.outgoing import check_request
 from pgdurable_sdk.run import DEFAULTS, RunOptions
 from pgdurable_sdk.scoped import DurableScopedContext
 from pgdurable_sdk.serde import DEFAULT, Serde, resolve
@@ -60,7 +59,7 @@ class DurableContext(WorkflowContext):
         start = self._attempt.start
         return Request(
             id=start.debug_id,
-            headers=start.headers,
+            headers=dict(start.headers),
             attempt_headers={} if start.trace_parent is None else {"traceparent": start.trace_parent},
             body=self._attempt.input,
             attempt_finished_event=_Finished(self._attempt),
@@ -353,7 +352,7 @@ class DurableContext(WorkflowContext):
 
     def _target_id(self, request: CallRequest) -> UUID:
         """Made up once, and recorded with the call."""
-        check_request(request, self._attempt.limits)
+        requests.check_request(request, self._attempt.limits)
         self._attempt.enter()
         recorded = self._attempt.machine.upcoming
         if recorded is not None and recorded.target_id is not None:

@@ -1,17 +1,20 @@
-"""What a handler calls, made of what it says: a `CallRequest` of a function or of names."""
+"""What a handler calls, made of what it says: a `CallRequest` of a function or of names. It is checked before
+anything of it is journaled.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pgdurable_sdk import scopes
+from pgdurable_sdk.checks import flaw, header_flaw, need_name, shown
 from pgdurable_sdk.exceptions import SerdeError, UsageError
 from pgdurable_sdk.handler import handler_of
 from pgdurable_sdk.journal.entries import CallRequest
-from pgdurable_sdk.outgoing import check_names
 
 if TYPE_CHECKING:
     from pgdurable_sdk.handler import Handler
+    from pgdurable_sdk.limits import Limits
 
 
 def of_handler(
@@ -51,8 +54,20 @@ def of_names(
     if scope is not None or limit_key is not None:
         need_scope(scope, limit_key)
     request = CallRequest(service, handler, key, arg, headers or {}, idempotency_key, scope, limit_key)
-    check_names(request)
+    _check_names(request)
     return request
+
+
+def check_request(request: CallRequest, limits: Limits) -> None:
+    """Raise UsageError for what cannot be stored, or is larger than it may be."""
+    key = request.key
+    if key is not None and (wrong := flaw(key) or scopes.bad_key(key)) is not None:
+        raise UsageError(f"bad key {shown(key)} of a call to {request.service}: {wrong}")
+    if request.idempotency_key is not None and (wrong := flaw(request.idempotency_key)) is not None:
+        raise UsageError(f"bad idempotency key {shown(request.idempotency_key)}: {wrong}")
+    headers = request.headers
+    if headers and (wrong := header_flaw(headers) or limits.weigh_headers(headers)) is not None:
+        raise UsageError(f"a call to {request.service}: {wrong}")
 
 
 def need_scope(scope: str | None, limit_key: str | None) -> None:
@@ -80,3 +95,11 @@ def _check_key(handler: Handler, key: object) -> None:
         f"{handler.service} is a service and has no key: ctx.service_call({handler.name}, argument), "
         "or service_send"
     )
+
+
+def _check_names(request: CallRequest) -> None:
+    """Raise UsageError for a call by names that are none, or with what are no bytes."""
+    need_name("the service of a call", request.service)
+    need_name("the handler of a call", request.handler)
+    if not isinstance(request.parameter, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] (untyped callers)
+        raise UsageError(f"the argument of a call by name is bytes, not {shown(request.parameter)}")

@@ -239,6 +239,26 @@ async def test_a_call_with_an_idempotency_key_is_made_once(engine: Serve) -> Non
         assert await env.client.invocation_of(once, idempotency_key="k").output() == 1
 
 
+async def test_the_headers_that_a_handler_is_given_are_its_own(engine: Serve) -> None:
+    service = Service("Headers")
+
+    @service.handler()
+    async def add(ctx: Context, name: str) -> list[str]:
+        ctx.request().headers[name] = "of this handler's making"
+        return sorted(ctx.request().headers)
+
+    @service.handler()
+    async def ask(ctx: Context) -> list[list[str]]:
+        return [
+            await ctx.service_call(add, "first"),
+            await ctx.service_call(add, "second"),
+            await ctx.service_call(add, "third", headers={"given": "to it"}),
+        ]
+
+    async with engine(service) as env:
+        assert await env.client.service_call(ask, None) == [[], [], ["given"]]
+
+
 async def test_a_scope_has_objects_of_its_own(engine: Serve) -> None:
     carts, shop = VirtualObject("Carts"), Service("Shop")
 
