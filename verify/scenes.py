@@ -67,8 +67,8 @@ class Scenes:
         await asyncio.sleep(luck.uniform(0.2, 0.6))
 
     async def guests(self, luck: Random) -> None:
-        """A guest book, signed at different ingresses: one after the other, each on what another process may have
-        changed since, or several at once. Without idempotency keys, so that invocations may be born on its key.
+        """A guest book, signed at different ingresses: by one after the other, each on what another process
+        may have changed since, or by several at once. Without idempotency keys, so that they may be births.
         """
         book, together = self._next("book"), luck.choice(TOGETHER)
         for _ in range(SIGNATURES // together):

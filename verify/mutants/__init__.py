@@ -29,8 +29,11 @@ OF_BIRTHS = {
     *("births_do_not_see_each_other", "births_suppose_nothing"),
     *("sql_births_do_not_ask_for_the_key", "sql_births_do_not_compare_state"),
 }
-BIRTHPLACE = {"workers": 1, "ingresses": 0, "both": 2}
-"""Every client asks a worker, and each of two is wrong about what the other does."""
+
+
+def birthplace() -> Options:
+    """Every client asks a worker, and each of two is wrong about what the other does."""
+    return Options(workers=1, ingresses=0, both=2)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Mutant:
 
     def options(self) -> Options:
         """Of a cluster with this engine."""
-        options = Options(hooks=self.hooks, **(BIRTHPLACE if self.name in OF_BIRTHS else {}))
+        options = birthplace() if self.name in OF_BIRTHS else Options()
+        options.hooks = self.hooks
         if self.replacement is not None:
             options.prepare = partial(broken, self.replacement)
         return options
