@@ -134,8 +134,8 @@ def run_name() -> str:
 
 
 def free_port() -> int:
-    """A port of localhost that nobody uses at this moment, and that no connection is given until somebody listens
-    on it: not one of those that the system hands out by itself (from 32768 on Linux, from 49152 elsewhere).
+    """A port of localhost that nobody uses at this moment, and that no connection is given until it is used:
+    not one of those that systems hand out by themselves (from 32768 on Linux, from 49152 elsewhere).
     """
     while True:
         port = secrets.choice(PORTS)
