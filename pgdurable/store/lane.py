@@ -100,6 +100,7 @@ class Lane:
         self._connection: Connection[Record] | None = None
         self._statements: dict[str, PreparedStatement[Record]] = {}
         self._turn = asyncio.Lock()
+        self._closed = False
 
     async def row(self, query: str, *args: Any) -> Record:
         """The one row of ``query``. Raises a :exc:`StoreError`."""
@@ -146,6 +147,7 @@ class Lane:
                 raise translated from error
 
     async def _connect(self) -> Connection[Record]:
+        self._need_open()
         if self._access.pooled:
             self._statements = {}
             # Without its purpose: the pooler sets the name anew wherever two in a row differ.
@@ -155,7 +157,14 @@ class Lane:
         if self._access.guard is not None:
             await self._check(connection, self._access.guard)
         self._connection = connection
+        if self._closed:  # meanwhile, and nobody would close this one
+            self._abandon()
+        self._need_open()
         return connection
+
+    def _need_open(self) -> None:
+        if self._closed:
+            raise Unavailable("this process has closed its connection to PostgreSQL")
 
     async def _check(self, connection: Connection[Record], guard: Guard) -> None:
         try:
@@ -185,12 +194,13 @@ class Lane:
             self._connection = None
 
     async def close(self) -> None:
-        """Close the connection; a later call opens it again."""
+        """Close the connection, for good: later calls raise :exc:`Unavailable`."""
+        self._closed = True
         connection, self._connection = self._connection, None
         if connection is not None and not connection.is_closed():
             try:
                 await connection.close(timeout=2)
-            except BROKEN:
+            except Exception:  # noqa: BLE001 (asyncpg's own slips too: others are still to be closed)
                 connection.terminate()
 
 

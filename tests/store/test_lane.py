@@ -15,11 +15,15 @@ from pgdurable.store.access import Access
 from pgdurable.store.errors import OutcomeUnknown, Refused, Unavailable
 from pgdurable.store.lane import SESSION, Lane
 from tests.engine.proxy import Proxy, port_of, through
+from tests.engine.watching import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.fixtures.postgres import Server
+
+
+LEFT = "select count(*) from pg_stat_activity where application_name = 'pgdurable of nobody'"
 
 
 @pytest.fixture
@@ -188,12 +192,23 @@ async def test_a_database_that_is_not_there_is_unavailable(server: Server) -> No
         await Lane(Access(server.dsn("no_such_database")), "test").row("select 1")
 
 
-async def test_it_may_be_closed_twice_and_used_again(lane: Lane) -> None:
+async def test_it_may_be_closed_twice_and_is_not_opened_again(lane: Lane) -> None:
+    await pid_of(lane)
     await lane.close()
-    first = await pid_of(lane)
     await lane.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await pid_of(lane)
+
+
+async def test_one_that_is_closed_while_it_is_being_opened_leaves_no_connection(dsn: str) -> None:
+    lane = Lane(Access(dsn), "of nobody")
+    calling = asyncio.create_task(pid_of(lane))
+    await asyncio.sleep(0)  # it connects now
     await lane.close()
-    assert await pid_of(lane) != first
+    with pytest.raises(Unavailable, match="closed"):
+        await calling
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        await until(lambda: connection.execute(LEFT).fetchone() == (0,), 60, "its connection ends")
 
 
 @pytest.mark.slow
