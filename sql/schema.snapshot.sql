@@ -484,7 +484,7 @@ create function pgdurable_engine.bear(p_begun pgdurable_engine.birth[], p_worker
 create function pgdurable_engine.bear_whole(p_whole pgdurable_engine.birth[], p_pin text, p_now timestamp with time zone) returns void language plpgsql volatile;
 create function pgdurable_engine.bytes_json(p_bytes bytea) returns json language sql immutable strict;
 create function pgdurable_engine.change_state(p_service text, p_key text, p_names text[], p_values bytea[], p_replace boolean DEFAULT false, p_version text DEFAULT NULL::text) returns text language plpgsql volatile;
-create function pgdurable_engine.claim(p_worker uuid, p_room integer, p_attempt bigint, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], OUT started pgdurable_engine.start[]) returns pgdurable_engine.start[] language plpgsql volatile;
+create function pgdurable_engine.claim(p_worker uuid, p_room integer, p_attempt bigint, p_preload pgdurable_engine.preload[] DEFAULT '{}'::pgdurable_engine.preload[], p_within double precision DEFAULT 'Infinity'::double precision, OUT started pgdurable_engine.start[]) returns pgdurable_engine.start[] language plpgsql volatile;
 create function pgdurable_engine.clock() returns timestamp with time zone language sql volatile;
 create function pgdurable_engine.command_json(p_entry pgdurable_engine.journal, p_short boolean) returns json language sql stable;
 create function pgdurable_engine.complete_promise(p_use pgdurable_engine.promise_use, p_late boolean) returns pgdurable_engine.notice[] language plpgsql volatile;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from typing import TYPE_CHECKING, Final
 
 from pgdurable.engine.wakeful import woken
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("pgdurable.claimer")
 
 RETRY_PAUSE: Final = 0.1
+
+LATE: Final = 1.0
+"""Seconds that what is ready may take to be seen, from when its transaction began: its commit comes later."""
+
+LOOK_BACK: Final = 2.0
+"""Seconds after which all that is ready is looked at again, whatever was taken before: a commit may come
+later, and another worker that had chosen some may not have taken them."""
 
 
 class Claimer:
@@ -38,11 +47,17 @@ class Claimer:
         self._started = started
         self._wake = asyncio.Event()
         self._wake.set()
+        self._back = True
+        self._looked_back = -math.inf
+        """When all was looked at, and"""
+        self._took_all = -math.inf
+        """when nothing was left of what was looked at."""
         self.starved = False
         """There was work and no room: claim as soon as there is."""
 
-    def wake(self) -> None:
-        """There is work."""
+    def wake(self, *, back: bool = False) -> None:
+        """There is work. ``back``: it may have been ready for long."""
+        self._back |= back
         self._wake.set()
 
     def room_made(self) -> None:
@@ -61,14 +76,23 @@ class Claimer:
         self.starved = capacity.room <= 0
         if self.starved:
             return
+        began = time.monotonic()
+        all_ = self._back or began - self._looked_back > LOOK_BACK
+        self._back = False
         try:
-            started = await verbs.claim(self._lane, capacity)
+            started = await verbs.claim(
+                self._lane, capacity, math.inf if all_ else began - self._took_all + LATE
+            )
         except (TryAgain, Unavailable) as error:
             log.debug("claiming again: %s", error)
             await asyncio.sleep(RETRY_PAUSE)
-            self._wake.set()
+            self.wake(back=True)
             return
+        if all_:
+            self._looked_back = began
         if sum(row.inbox_seq is None for row in started) == capacity.room:
-            self._wake.set()
+            self.wake(back=all_)
+        else:
+            self._took_all = began
         if started:
             self._started(started)

@@ -1,6 +1,7 @@
 """Where hints go: what a verb returned, to whoever in this process or another can use it.
 
 route     ready work             to our own claimer if it serves the route and has room, else to all
+returned  work as old as it was  likewise: nobody runs it any more
 notified  news for an invocation to the worker that runs it
 result    an invocation ended    to the process whose client waits
 abort     a lease was taken away to the worker that had it
@@ -51,17 +52,17 @@ class Hints:
         """Hints that a verb returned to this process."""
         for hint in hints:
             if hint.owner is None:
-                self._pass_on_route(hint.route or "")
+                self._pass_on_route(hint.type, hint.route or "")
             elif hint.owner == self._process or (self.worker and hint.owner == self.worker.incarnation):
                 self._act(hint.type, hint.id)
             else:
                 self._notifier.send(channel_of(hint.owner), f"{hint.type} {hint.id}")
 
-    def _pass_on_route(self, route: str) -> None:
+    def _pass_on_route(self, kind: str, route: str) -> None:
         if self.worker is not None and self.worker.serves(route) and self.worker.has_room:
-            self._wake_claimer()
+            self._wake_claimer(back=kind == "returned")
         else:
-            self._notifier.send(COMMON, f"route {route}")
+            self._notifier.send(COMMON, f"{kind} {route}")
 
     def deliver(self, rows: Iterable[NotificationRow]) -> None:
         """Notifications that a verb called by this process delivered."""
@@ -71,12 +72,12 @@ class Hints:
     def heard(self, line: str) -> None:
         """A line that another process sent."""
         kind, _, subject = line.partition(" ")
-        if kind == "route":
+        if kind in ("route", "returned"):
             if self.worker is not None and self.worker.serves(subject):
-                self._wake_claimer()
+                self._wake_claimer(back=kind == "returned")
         elif kind == "registry":
             self._registry.changed()
-            self._wake_claimer()  # this may be the latest deployment now
+            self._wake_claimer(back=True)  # this may be the latest deployment now
         elif kind == "schema":
             self._schema_changed()
         else:
@@ -93,7 +94,7 @@ class Hints:
         self._registry.changed()
         self._schema_changed()
         if self._residents is not None:
-            self._wake_claimer()
+            self._wake_claimer(back=True)
             self._residents.missing.fetch_all()
 
     @property
@@ -111,6 +112,6 @@ class Hints:
             elif kind == "abort":
                 self._residents.abort(id)
 
-    def _wake_claimer(self) -> None:
+    def _wake_claimer(self, *, back: bool = False) -> None:
         if self.worker is not None and self.worker.claimer is not None:
-            self.worker.claimer.wake()
+            self.worker.claimer.wake(back=back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pgdurable.store.query import query
@@ -104,10 +105,12 @@ async def submit(lane: Lane, new: Sequence[SubmissionRow], capacity: Capacity) -
     return Submitted([AdmissionRow(*row) for row in admissions], _starts(started), _hints(hints))
 
 
-async def claim(lane: Lane, capacity: Capacity) -> list[StartRow]:
-    """Take ready invocations, with everything needed to run them."""
+async def claim(lane: Lane, capacity: Capacity, within: float = math.inf) -> list[StartRow]:
+    """Take ready invocations, with everything needed to run them: of those that became so in the last
+    ``within`` seconds.
+    """
     record = await lane.row(
-        query("claim"), capacity.worker, capacity.room, capacity.attempt, capacity.preload
+        query("claim"), capacity.worker, capacity.room, capacity.attempt, capacity.preload, within
     )
     return _starts(record[0])
 

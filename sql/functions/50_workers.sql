@@ -94,7 +94,7 @@ begin
         where s.id <> all (v_held)
         returning route
     )
-    select array_agg(row('route', null, w.route, null)::pgdurable_engine.hint)
+    select array_agg(row('returned', null, w.route, null)::pgdurable_engine.hint)
     into hints
     from (select distinct route from waiting) w;
 end $$;

@@ -36,7 +36,7 @@ begin
         insert into pgdurable_engine.ready (route, since, id)
         values (pgdurable_engine.route(v_service, p_deployment_id), v_since, p_id);
         perform pgdurable_engine.announce(array[
-            row('route', null, pgdurable_engine.route(v_service, p_deployment_id), null)::pgdurable_engine.hint
+            row('returned', null, pgdurable_engine.route(v_service, p_deployment_id), null)::pgdurable_engine.hint
         ]);
     end if;
     return null;

@@ -447,5 +447,7 @@ def casts(name: str) -> str:
             return "::pgdurable_engine.outcome"
         case "p_value":
             return "::bytea"
+        case "p_within":
+            return "::float"
         case _:
             return "::text"

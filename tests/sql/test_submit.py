@@ -68,6 +68,27 @@ def test_claims_are_served_oldest_first_over_all_routes(story: Story) -> None:
     assert [attempt.id for attempt in story.claim(room=3)] == [order[3]["id"]]
 
 
+def test_a_claim_may_look_only_at_what_has_just_become_ready(story: Story) -> None:
+    old, new = plain(), plain()
+    story.submit(old)
+    story.sleep(5)
+    story.submit(new)
+    recent = story.call("claim", **story.capacity(story.me), p_within=2)
+    assert [start["id"] for start in recent] == [new["id"]]
+    assert [attempt.id for attempt in story.claim()] == [old["id"]]
+
+
+def test_what_nobody_runs_any_more_is_said_to_be_as_old_as_it_was(story: Story) -> None:
+    greeting = plain()
+    story.run(greeting)
+    story.sleep(5)
+    hints = story.call("end_worker", p_worker=story.me)
+    assert hints == [{"type": "returned", "owner": None, "route": "Greeter", "id": None}]
+    other = story.worker()
+    assert story.call("claim", **story.capacity(other), p_within=2) is None
+    assert [attempt.id for attempt in story.claim(other)] == [greeting["id"]]
+
+
 # --- deduplication
 
 
