@@ -553,7 +553,7 @@ create function pgdurable_engine.place(p_ids uuid[], p_worker uuid, p_routes tex
 create function pgdurable_engine.presence_free(p_worker uuid) returns boolean language sql volatile;
 create function pgdurable_engine.presence_lock(p_worker uuid) returns bigint language sql immutable;
 create function pgdurable_engine.promote(p_ids uuid[], p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
-create function pgdurable_engine.reap_workers(p_patience interval DEFAULT '00:00:00.3'::interval, p_crashes integer DEFAULT 10, OUT reaped uuid[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
+create function pgdurable_engine.reap_workers(p_patience interval DEFAULT '00:00:00.3'::interval, p_crashes integer DEFAULT 10, OUT reaped uuid[], OUT hints pgdurable_engine.hint[], OUT suspected boolean) returns record language plpgsql volatile;
 create function pgdurable_engine.refused_births(p_taken pgdurable_engine.key_taken[], p_reads pgdurable_engine.state_read[]) returns uuid[] language plpgsql stable;
 create function pgdurable_engine.refused_followers(p_worker uuid, p_routes text[], p_leases pgdurable_engine.lease[], p_completing uuid[]) returns uuid[] language sql stable;
 create function pgdurable_engine.register(p_deployment_id text, p_versioned boolean, p_endpoint text, p_metadata jsonb, p_services jsonb) returns void language plpgsql volatile;

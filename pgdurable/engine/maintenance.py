@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("pgdurable.maintenance")
 
 STRETCH: Final = 1000
+SOON: Final = 0.4
+"""Seconds, more than the patience that SQL has with a worker that seems to be gone."""
 
 
 class Maintenance:
@@ -33,16 +35,18 @@ class Maintenance:
     async def run_reaper(self) -> None:
         """End dead workers, for ever."""
         while True:
+            suspected = False
             try:
-                reaped, hints = await verbs.reap_workers(self._lane, self._settings.crashes)
+                reaped, hints, suspected = await verbs.reap_workers(self._lane, self._settings.crashes)
             except StoreError as error:
                 log.debug("dead workers were not looked for: %s", error)
             else:
                 for worker in reaped:
                     log.warning("worker %s is gone; what it ran goes on elsewhere", worker)
                 self._hints.pass_on(hints)
+            pause = min(SOON, self._settings.reap) if suspected else self._settings.reap
             # Jitter, so that several processes do not ask in step.
-            await asyncio.sleep(self._settings.reap * random.uniform(0.8, 1.2))
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))
 
     async def run_expirer(self) -> None:
         """Expire what has a time of its own to go, for ever: what is kept for a short time goes in time."""

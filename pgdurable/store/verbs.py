@@ -152,12 +152,12 @@ async def fire_timers(lane: Lane, limit: int) -> Fired:
     return Fired(fired, next_in, _notifications(delivered), _hints(hints))
 
 
-async def reap_workers(lane: Lane, crashes: int) -> tuple[list[UUID], list[HintRow]]:
+async def reap_workers(lane: Lane, crashes: int) -> tuple[list[UUID], list[HintRow], bool]:
     """End workers that are gone; what they ran is ready again, unless it was there ``crashes`` times in a
-    row when a worker died.
+    row when a worker died. The last says whether others seem to be gone: look again soon.
     """
-    reaped, hints = await lane.row(query("reap_workers"), crashes)
-    return reaped or [], _hints(hints)
+    reaped, hints, suspected = await lane.row(query("reap_workers"), crashes)
+    return reaped or [], _hints(hints), suspected
 
 
 async def sweep(lane: Lane, after: UUID | None, limit: int) -> tuple[UUID | None, int]:

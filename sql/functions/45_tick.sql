@@ -90,11 +90,12 @@ $$;
 
 -- Workers that are gone: silent for longer than their lease, or without their presence lock twice in a row. The second
 -- is quicker, but after a restart of PostgreSQL nobody holds a lock, so then only the lease counts, as it does of one that
--- has no session to hold a lock in. What p_crashes of them have died of in a row is paused.
+-- has no session to hold a lock in. What p_crashes of them have died of in a row is paused. While one is suspected, whoever
+-- asked should look again soon.
 create or replace function pgdurable_engine.reap_workers(
     p_patience interval default '300ms',
     p_crashes  int default 10,
-    out reaped uuid[], out hints pgdurable_engine.hint[]
+    out reaped uuid[], out hints pgdurable_engine.hint[], out suspected boolean
 )
 language plpgsql
 as $$
@@ -106,6 +107,7 @@ declare
     v_heard   timestamptz[] := '{}';
     v_suspect uuid[] := '{}';
 begin
+    suspected := false;
     if not pg_try_advisory_xact_lock(9070, 1) then
         return;
     end if;
@@ -116,6 +118,7 @@ begin
                 continue;
             end if;
             v_gone := v_worker.suspected_at + p_patience < v_now;
+            suspected := suspected or v_gone is not true;
             if v_worker.suspected_at is null then
                 v_suspect := v_suspect || v_worker.id;
             end if;

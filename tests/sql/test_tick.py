@@ -56,6 +56,15 @@ def test_a_worker_without_presence_is_dead_at_the_second_look(story: Story, sql_
         assert reap(story) == [story.me]
 
 
+def test_whoever_looks_is_told_to_look_again_while_one_seems_to_be_gone(story: Story, sql_dsn: str) -> None:
+    other = story.worker()
+    with present(sql_dsn, other):
+        assert story.call("reap_workers")["suspected"] is True
+        story.sleep(0.4)
+        assert story.call("reap_workers") == {"reaped": [story.me], "hints": None, "suspected": False}
+        assert story.call("reap_workers")["suspected"] is False
+
+
 def test_a_heartbeat_in_between_saves_it(story: Story) -> None:
     assert reap(story) == []
     story.sleep(0.4)
