@@ -68,7 +68,8 @@ class Claimer:
     async def run(self) -> None:
         """Claim, for ever. Raises a :exc:`StoreError` when the incarnation cannot go on."""
         while True:
-            await woken(self._wake, self._poll())
+            if not await woken(self._wake, self._poll()):
+                self._back = True  # nobody said so, but who knows
             await self._claim()
 
     async def _claim(self) -> None:

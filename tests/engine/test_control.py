@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
 
-async def fails_with(client: Client, id: str, message: str, within: float = 5) -> Failed:
+async def fails_with(client: Client, id: str, message: str, within: float = 60) -> Failed:
     async with asyncio.timeout(within):
         with pytest.raises(Failed, match=message) as caught:
             await client.attach(id)

@@ -14,6 +14,7 @@ from pgdurable.engine.claimer import LATE, LOOK_BACK, Claimer
 from pgdurable.store.errors import Unavailable
 from pgdurable.store.rows import StartRow
 from pgdurable.store.verbs import Capacity
+from tests.engine.watching import until
 from tests.unit.engine.stand_ins import WORKER, ScriptedLane
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ class Story:
         self.now = 100.0
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(module, "RETRY_PAUSE", 0.0)
+        self.poll = 3600.0
         self.claimer = Claimer(
-            self.lane.as_lane(), lambda: 3600.0, lambda: Capacity(WORKER, 1, 1), lambda _: None
+            self.lane.as_lane(), lambda: self.poll, lambda: Capacity(WORKER, 1, 1), lambda _: None
         )
         self.running = asyncio.ensure_future(self.claimer.run())
 
@@ -70,6 +72,14 @@ async def test_now_and_then_it_looks_at_all(story: Story) -> None:
     assert await story.claim(after=LOOK_BACK) == [LOOK_BACK + LATE]
     assert await story.claim(after=0.25) == [math.inf]
     assert await story.claim(after=0.25) == [0.25 + LATE]
+
+
+async def test_whoever_was_not_woken_looks_at_all(story: Story) -> None:
+    story.poll = 0.001
+    assert await story.claim() == [LATE]
+    story.lane.calls.clear()
+    await until(lambda: story.lane.calls, 60, "it looks without being told")
+    assert story.lane.calls[0][-1] == math.inf
 
 
 async def test_it_goes_on_looking_at_all_until_nothing_is_left(story: Story) -> None:
