@@ -94,9 +94,10 @@ class Heart:
                 alive = not self._joined.is_set() or self._renew(connection)
             except psycopg.Error as error:
                 log.debug("heartbeat: %s", error)
+                # One that broke is replaced at once: others see that its lock is free, and look again soon.
+                wait = 0.2 if connection is None else 0.0
                 connection = None
                 alive = time.monotonic() - renewed < self._patience
-                wait = 0.2
             else:
                 renewed, wait = began, self._interval
             self._say(self._held.set)

@@ -178,8 +178,7 @@ class Stage:
             new = file.read()
         whole = new[: new.rfind(b"\n") + 1]
         self._read += len(whole)
-        for text in whole.decode().splitlines():
-            line = read(text)
+        for line in read(whole.decode()):
             tag = line.what.get("tag") or line.what.get("id") or ""
             for kind in (line.kind, None):
                 self._index.setdefault((kind, tag), []).append(line)

@@ -1,6 +1,7 @@
 """What really happened: lines that handlers of all processes append to one file, whatever the engine thinks.
 
-A line is one ``write`` to a file opened for appending, so lines of several processes come whole and in order.
+A line is one ``write`` to a file opened for appending, so lines of several processes come in order. They are
+whole but for the last, of which a reader may see a part, and for one whose process was killed in its midst.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 VARIABLE = "PGDURABLE_TEST_LEDGER"
@@ -25,7 +27,7 @@ BEGAN: ContextVar[float] = ContextVar("began", default=0.0)
 def note(kind: str, **what: Any) -> None:
     """Append a line. For handlers: the file is the one that the process was started with."""
     head = {"kind": kind, "pid": os.getpid(), "at": NOW(), "began": BEGAN.get()}
-    line = json.dumps(head | what) + "\n"
+    line = f"\n{json.dumps(head | what)}\n"  # on a line of its own, whatever somebody killed has left
     file = os.open(os.environ[VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(file, line.encode())
@@ -63,7 +65,7 @@ class Ledger:
         """Lines in order, all or those that say this."""
         return [
             line
-            for line in map(read, self.path.read_text().splitlines())
+            for line in read(self.path.read_text())
             if kind in (None, line.kind) and what.items() <= line.what.items()
         ]
 
@@ -71,6 +73,9 @@ class Ledger:
         return len(self.lines(kind, **what))
 
 
-def read(text: str) -> Line:
-    fields = json.loads(text)
-    return Line(fields.pop("kind"), fields.pop("pid"), fields.pop("at"), fields.pop("began"), fields)
+def read(text: str) -> Iterator[Line]:
+    """Each line of it that was written to its end."""
+    for line in text.splitlines():
+        if line.startswith("{") and line.endswith("}"):
+            fields = json.loads(line)
+            yield Line(fields.pop("kind"), fields.pop("pid"), fields.pop("at"), fields.pop("began"), fields)

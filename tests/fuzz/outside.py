@@ -127,7 +127,7 @@ class Reader:
             new = file.read()
         whole = new[: new.rfind(b"\n") + 1]
         self._position += len(whole)
-        for line in map(read, whole.decode().splitlines()):
+        for line in read(whole.decode()):
             match line.kind:
                 case "saw":
                     memory.sees(line["path"], line["attempt"], line["report"])
