@@ -94,6 +94,7 @@ begin
         where s.id <> all (v_held)
         returning route
     )
+    -- As old as they were: whoever looks only at what has just become ready would not see them.
     select array_agg(row('returned', null, w.route, null)::pgdurable_engine.hint)
     into hints
     from (select distinct route from waiting) w;
