@@ -3,18 +3,20 @@
 First nothing crashes but what faults bring about, so that it is known which failpoints there are. Then a
 victim is told one, serves among others until it gets there, dies, and its place is taken by the next victim
 with the next failpoint: each singly, and then in pairs, two victims at a time, while connections break as
-well. Rounds end as all do, with the accounts.
+well. Those that nobody got to, and those that were found meanwhile, are tried again under the faults that
+bring processes there. Rounds end as all do, with the accounts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from verify import report
 from verify.cluster import Options
@@ -32,15 +34,11 @@ DISCOVERY: Final = 12.0
 """Seconds of faults in which failpoints are found."""
 LENGTH: Final = 150.0
 """Seconds of crashes in a round."""
-PATIENCE: Final = 3.0
-"""Seconds in which a victim that serves gets to its failpoint. Then it is asked to stop, and may die then."""
 STOPS: Final = 60.0
 """Seconds after which one that was asked to stop must have done so."""
 INTENSITY: Final = 1
 PLACES: Final = 3
 """For processes, each a worker and an ingress. The first ones are those of the victims."""
-HITS: Final = (1, 1, 1, 3)
-"""At which of its hits a failpoint strikes."""
 LOOK: Final = 0.05
 REVEALING: Final = (
     *["connections_reset", "answer_lost", "commits_lost", "backends_terminated", "postgres_restarted"],
@@ -48,6 +46,27 @@ REVEALING: Final = (
 )
 """Faults that bring the engine to what it seldom does."""
 BESIDE: Final = ("connections_reset", "answer_lost", "commits_lost", "backends_terminated", "calls_canceled")
+
+
+class Stretch(NamedTuple):
+    """How victims are sent to failpoints."""
+
+    width: int
+    """How many there are at once."""
+    beside: Sequence[str] = ()
+    """Faults that happen meanwhile."""
+    patience: float = 3.0
+    """Seconds in which one that serves gets there. Then it is asked to stop, and may die then."""
+    hits: Sequence[int] = (1, 1, 1, 3)
+    """At which of its hits a failpoint strikes: one of these."""
+
+
+ALONE: Final = Stretch(1)
+STRETCHES: Final = (
+    *[ALONE, *[Stretch(1, REVEALING, 10.0, [1])] * 3],
+    *[Stretch(2, BESIDE), *[Stretch(2, REVEALING, 10.0, [1])] * 3],
+)
+"""Each is for the failpoints at which nobody has crashed yet, in company of so many."""
 
 
 @dataclass
@@ -68,11 +87,12 @@ class Campaign:
 
     seed: int
     known: set[str] = field(default_factory=set[str])
-    crashed: list[str] = field(default_factory=list[str])
+    crashed: dict[int, list[str]] = field(default_factory=lambda: defaultdict[int, list[str]](list))
+    """By how many victims there were at once."""
     missed: list[str] = field(default_factory=list[str])
     """Where a victim did not get to in time."""
-    width: int = 0
-    """How many victims there are at once."""
+    stretch: Stretch | None = None
+    """None: failpoints are found out."""
     todo: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     """Failpoints, and at which hit."""
     _victims: dict[int, Victim] = field(default_factory=dict[int, Victim])
@@ -81,14 +101,23 @@ class Campaign:
     _report: Path = Path()
     _read: int = 0
 
-    def aim(self, width: int, most: int | None = None) -> None:
-        """At all that are known, or at so many of them, with so many victims at once."""
-        luck = Random(f"{self.seed} crashes of {width}")
-        chosen = sorted(self.known)
+    def aim(self, stretch: Stretch, most: int | None = None) -> None:
+        """At what is left for such a stretch, or at so many of that."""
+        luck = Random(f"{self.seed} crashes {stretch}")
+        chosen = sorted(self.left(stretch.width))
         luck.shuffle(chosen)
-        self.width = width
+        self.stretch = stretch
         self._paused = False
-        self.todo = [(point, luck.choice(HITS)) for point in chosen[:most]]
+        self.todo = [(point, luck.choice(stretch.hits)) for point in chosen[:most]]
+
+    def left(self, width: int) -> set[str]:
+        """Failpoints at which none has crashed of so many victims at once."""
+        return self.known.difference(self.crashed[width])
+
+    @property
+    def width(self) -> int:
+        """How many victims there are at once."""
+        return self.stretch.width if self.stretch else 0
 
     def begin(self, folder: Path) -> None:
         """Another round, with a report of its own."""
@@ -129,7 +158,13 @@ class Campaign:
             waited = time.monotonic() - victim.armed
             assert waited < STOPS, f"a victim does not stop; it was to crash at {victim.point}"
             serving = 0.0 if victim.serves is None else time.monotonic() - victim.serves
-            if serving > PATIENCE and not victim.asked and slots and slots[number].alive:
+            if (
+                self.stretch
+                and serving > self.stretch.patience
+                and not victim.asked
+                and slots
+                and slots[number].alive
+            ):
                 victim.asked = True
                 process = slots[number].process
                 assert process is not None
@@ -156,15 +191,17 @@ class Campaign:
                 victim.serves = time.monotonic()
 
     def _has_crashed(self, point: str) -> None:
-        self.crashed.append(point)
+        self.crashed[self.width].append(point)
         self._victims = {number: victim for number, victim in self._victims.items() if victim.point != point}
 
     def __str__(self) -> str:
-        never = self.known.difference(self.crashed)
-        return (
-            f"{len(self.known)} failpoints are known, {len(self.crashed)} processes crashed at"
-            f" {len(self.known) - len(never)} of them, {len(self.missed)} times one was not reached"
-        )
+        crashes = [
+            f"{len(points)} processes crashed at {len(set(points))} of them, {width} at a time"
+            for width, points in self.crashed.items()
+            if points
+        ]
+        known = f"{len(self.known)} failpoints are known"
+        return ", ".join([known, *crashes, f"{len(self.missed)} times one was not reached"])
 
 
 @dataclass
@@ -172,8 +209,6 @@ class CrashRound(Round):
     """A round in which failpoints are found, or processes crash at them."""
 
     campaign: Campaign = field(default_factory=lambda: Campaign(0))
-    beside: Sequence[str] = ()
-    """Faults that happen meanwhile."""
 
     async def _run(self, cluster: Cluster, outcome: Outcome) -> None:
         self.campaign.begin(cluster.folder)
@@ -181,12 +216,16 @@ class CrashRound(Round):
 
     async def _break(self, breaker: Breaker, check: Callable[[], None]) -> None:
         campaign, slots = self.campaign, breaker.cluster.slots
-        planned = plan(self.seed, self.seconds, list(self.beside)) if self.beside else []
+        beside = campaign.stretch.beside if campaign.stretch else REVEALING
+        planned = plan(self.seed, self.seconds, list(beside)) if beside else []
         faults = asyncio.create_task(carry_out(breaker, self.seed, planned, check))
-        crashed, began, passed = len(campaign.crashed), time.monotonic(), 0.0
+        crashed = campaign.crashed[campaign.width]
+        before, began, passed = len(crashed), time.monotonic(), 0.0
         campaign.go(slots)
         try:
-            while not faults.done() if self.discovers else passed < self.seconds and not campaign.over:
+            while (
+                not faults.done() if campaign.stretch is None else passed < self.seconds and not campaign.over
+            ):
                 check()
                 campaign.look(slots)
                 await asyncio.sleep(LOOK)
@@ -196,40 +235,34 @@ class CrashRound(Round):
             faults.cancel()
             await asyncio.gather(faults, return_exceptions=True)
         self.seconds = passed
-        breaker.done["crashed at a failpoint"] = len(campaign.crashed) - crashed
-
-    @property
-    def discovers(self) -> bool:
-        return self.campaign.width == 0
+        breaker.done["crashed at a failpoint"] = len(crashed) - before
 
 
-def crash(seed: int, most: int | None = None, width: int = 2) -> tuple[Campaign, list[Outcome]]:
-    """Find failpoints, and crash at each, or at so many, alone and then in company of up to ``width``. Ends
-    with the first round that does not hold.
+def crash(
+    seed: int, stretches: Sequence[Stretch] = STRETCHES, most: int | None = None
+) -> tuple[Campaign, list[Outcome]]:
+    """Find failpoints, and crash at each, or at so many of each stretch. Ends with the first round that does
+    not hold.
     """
     campaign, outcomes = Campaign(seed), list[Outcome]()
 
-    def rounds(seconds: float, beside: Sequence[str]) -> bool:
-        while True:
-            options = Options(0, 0, PLACES, hooks=["verify.failpoints:install"], variant=campaign.variant)
-            number = seed + len(outcomes)
-            outcomes.append(
-                CrashRound(
-                    number, seconds, options=options, intensity=INTENSITY, campaign=campaign, beside=beside
-                ).run()
-            )
-            report.tell(outcomes[-1])
-            report.say(str(campaign))
-            if not outcomes[-1].held or not campaign.todo:
-                return outcomes[-1].held
+    def held(seconds: float) -> bool:
+        options = Options(0, 0, PLACES, hooks=["verify.failpoints:install"], variant=campaign.variant)
+        number = seed + len(outcomes)
+        round_ = CrashRound(number, seconds, options=options, intensity=INTENSITY, campaign=campaign)
+        outcomes.append(round_.run())
+        report.tell(outcomes[-1])
+        report.say(str(campaign))
+        return outcomes[-1].held
 
     def all_() -> bool:
-        if not rounds(DISCOVERY, REVEALING):
+        if not held(DISCOVERY):
             return False
-        for victims in range(1, width + 1):
-            campaign.aim(victims, most)
-            if not rounds(LENGTH, () if victims == 1 else BESIDE):
-                return False
+        for stretch in stretches:
+            campaign.aim(stretch, most)
+            while campaign.todo:
+                if not held(LENGTH):
+                    return False
         return True
 
     all_()
@@ -242,8 +275,9 @@ def main(seed: int) -> int:
     total = report.Total()
     for outcome in outcomes:
         total.add(outcome)
-    for point in sorted(campaign.known.difference(campaign.crashed)):
-        report.say(f"not reached: {point}")
+    for width in sorted({stretch.width for stretch in STRETCHES}):
+        for point in sorted(campaign.left(width)):
+            report.say(f"not reached, {width} at a time: {point}")
     report.say(str(campaign))
     held = all(outcome.held for outcome in outcomes)
     if held:

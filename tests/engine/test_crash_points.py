@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.programs import seeded
-from verify.crashes import crash
+from verify.crashes import ALONE, crash
 
 SOME = 6
 
@@ -17,8 +17,8 @@ SOME = 6
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_processes_crash_at_failpoints() -> None:
-    campaign, outcomes = crash(seeded(), most=SOME, width=1)
+    campaign, outcomes = crash(seeded(), [ALONE], most=SOME)
     for outcome in outcomes:
         assert outcome.held, f"{outcome.failure} {[str(v) for v in outcome.verdicts if v.violations]}"
     assert len(campaign.known) > 100, "there is hardly an await in the engine"
-    assert campaign.crashed, f"nothing was reached of {campaign.missed}"
+    assert campaign.crashed[ALONE.width], f"nothing was reached of {campaign.missed}"
