@@ -235,7 +235,7 @@ def render_all() -> dict[Path, str]:
     packages = griffe.GriffeLoader(search_paths=[ROOT / source for source in SOURCES])
     packages.load("pgdurable_sdk")
     root = packages.load("pgdurable")
-    packages.resolve_aliases(implicit=True, external=True)
+    packages.resolve_aliases(implicit=True)
     return {FOLDER / f"{file}.md": _page(root, page) for file, page in PAGES.items()}
 
 

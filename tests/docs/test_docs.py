@@ -4,7 +4,6 @@ somewhere. `pages.py` says how a block is checked.
 
 from __future__ import annotations
 
-import gc
 import re
 import tomllib
 from dataclasses import fields
@@ -193,15 +192,8 @@ def test_operations_has_every_setting() -> None:
                 raise AssertionError(f"{name}: {other!r} is of a kind that this test does not know")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_the_reference_of_the_python_api_is_what_the_code_says() -> None:
-    gc.disable()  # beside all that other tests have left it takes minutes with, and seconds without
-    try:
-        rendered = reference.render_all()
-    finally:
-        gc.enable()
-    for path, text in rendered.items():
+    for path, text in reference.render_all().items():
         assert path.read_text() == text, f"{name(path)} is out of date: make reference"
 
 
