@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 Role = Literal["worker", "ingress", "both"]
 
 LEASE: Final = 2.0
+DAZED: Final = 1.0
+"""Seconds after which a process that was stopped knows again what is its."""
 SETTLED: Final = {
     "lease": LEASE,
     "reap": 0.3,
@@ -89,6 +92,8 @@ class Slot:
         self.process: Process | None = None
         self.frozen: list[UUID] | None = None
         """While it is stopped: the incarnations of its worker."""
+        self.stopped_at = 0.0
+        """When that began."""
         self.variant: dict[str, Any] = {}
         """How its next process differs from others."""
 
@@ -115,6 +120,9 @@ class Cluster:
         self.slots: list[Slot] = []
         self.ended: list[tuple[str, int, Process]] = []
         """Processes that are over: whose, and with which exit code."""
+        self.dazed: list[tuple[int, float]] = []
+        """Processes that went on after a stop shorter than their lease, and when: they cannot know that
+        others have taken over."""
         self.small: Path | None = None
         self._stack = ExitStack()
         self._supervisor: asyncio.Task[None] | None = None
@@ -245,15 +253,21 @@ class Cluster:
     def freeze(self, slot: Slot) -> None:
         """Stop it, as a long pause of a virtual machine does."""
         assert slot.process is not None
-        slot.frozen = self.incarnations(slot)
+        slot.frozen, slot.stopped_at = self.incarnations(slot), time.time()
         with suppress(AssertionError, ProcessLookupError):  # it has just ended
             slot.process.freeze()
 
     def thaw(self, slot: Slot) -> None:
         slot.frozen = None
         if slot.process is not None:
+            if time.time() - slot.stopped_at < LEASE:
+                self.dazed.append((slot.process.pid, time.time()))
             with suppress(AssertionError, ProcessLookupError):
                 slot.process.thaw()
+
+    def is_dazed(self, pid: int, at: float) -> bool:
+        """Whether a process may run what is others' by now, as it went on a moment before that."""
+        return any(pid == dazed and 0 <= at - since < DAZED for dazed, since in self.dazed)
 
     def incarnations(self, slot: Slot) -> list[UUID]:
         assert slot.process is not None

@@ -68,6 +68,9 @@ class Nothing:
         self.told += 1
         self.execution.notify(Notification(self.told, EntryType.RUN, index, None, outcome, value))
 
+    def begin_step(self) -> None:
+        """Nothing keeps it from that."""
+
     async def committed(self) -> None:
         """All of it is."""
 

@@ -143,6 +143,11 @@ class Attempt:
             NoticeRow(self.id, self.id, EntryType.RUN, index, None, outcome, value)
         )
 
+    def begin_step(self) -> None:
+        """Raises :exc:`AttemptLost` when this worker may have been taken for dead."""
+        if self.lost or not self._residents.in_time():
+            raise AttemptLost(f"{self} may be run by another worker")
+
     async def committed(self) -> None:
         """Wait until what was written so far is durable. Raises :exc:`AttemptLost`."""
         if self._batch is not None:

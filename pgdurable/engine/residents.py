@@ -83,6 +83,7 @@ class Residents:
         offer: Callable[[], Capacity],
         room_made: Callable[[], None],
         next_number: Callable[[], int],
+        in_time: Callable[[], bool],
     ) -> None:
         self._around = around
         self._settings = around.settings
@@ -90,6 +91,8 @@ class Residents:
         self._state_lane = state_lane
         self._room_made = room_made
         self._next_number = next_number
+        self.in_time = in_time
+        """Whether the incarnation's lease was renewed lately. If not, all attempts are lost by now."""
         self._followers = Followers()
         self._attempts: dict[UUID, Attempt] = {}
         self._waiting = 0

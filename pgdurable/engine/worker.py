@@ -101,6 +101,7 @@ class Worker:
             self.offer,
             claimer.room_made,
             self._next_number,
+            lambda: self._in_time(heart, lost),
         )
         try:
             await heart.start()
@@ -142,6 +143,12 @@ class Worker:
         if self.residents is not None:
             self.residents.abandon_all()
         lost.set()
+
+    def _in_time(self, heart: Heart, lost: asyncio.Event) -> bool:
+        """Whether nobody can have taken over yet because the lease is over. If not, all is given up."""
+        if not heart.in_time:
+            self._give_up(lost, "the lease of this worker was not renewed in time")
+        return heart.in_time
 
     async def _end(self, lane: Lane, worker: UUID) -> None:
         """Give back at once what this incarnation ran; if that fails, others will find out."""

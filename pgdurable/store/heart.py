@@ -52,6 +52,7 @@ class Heart:
         # Work stops before others may take it over: the fence would refuse its writes anyway, its side
         # effects not.
         self._patience = lease * 0.8
+        self._renewed = time.monotonic()
         self._lost = lost
         self._joined = threading.Event()
         self._stop = threading.Event()
@@ -73,6 +74,13 @@ class Heart:
         self._joined.set()
         self._bell_rope.send(b".")
 
+    @property
+    def in_time(self) -> bool:
+        """Whether the lease was renewed so lately that nobody else has taken over because of it. A process
+        that was stopped for a while knows that before this thread has asked anybody.
+        """
+        return time.monotonic() - self._renewed < self._patience
+
     async def stop(self) -> None:
         """End without a call to ``lost``."""
         self._stop.set()
@@ -84,7 +92,6 @@ class Heart:
         self._bell_rope.close()
 
     def _beat(self) -> None:
-        renewed = time.monotonic()
         connection: psycopg.Connection | None = None
         while not self._stop.is_set():
             began = time.monotonic()
@@ -97,9 +104,11 @@ class Heart:
                 # One that broke is replaced at once: others see that its lock is free, and look again soon.
                 wait = 0.2 if connection is None else 0.0
                 connection = None
-                alive = time.monotonic() - renewed < self._patience
+                alive = self.in_time
             else:
-                renewed, wait = began, self._interval
+                wait = self._interval
+                if alive:
+                    self._renewed = began
             self._say(self._held.set)
             if not alive:
                 self._say(self._lost, "the lease of this worker could not be renewed")

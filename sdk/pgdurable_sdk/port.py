@@ -32,6 +32,11 @@ class Port(Protocol):
         """The result of a run whose command was journaled before. It comes back as a notification."""
         ...
 
+    def begin_step(self) -> None:
+        """A step is about to be executed, which may reach others. Raises `AttemptLost` when this attempt may
+        be somebody else's by now."""
+        ...
+
     async def committed(self) -> None:
         """Wait until all that was appended and proposed is durable. Raises `AttemptLost` when it never will
         be."""

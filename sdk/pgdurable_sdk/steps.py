@@ -326,6 +326,7 @@ class Steps:
     async def _execute(self, step: Step[Any]) -> tuple[Outcome, bytes]:
         """Call the closure. What it returns or raises becomes what is journaled, or the failure of this
         attempt."""
+        self.execution.port.begin_step()
         try:
             if is_async(step.action):
                 value = await step.action(*step.args, **step.kwargs)

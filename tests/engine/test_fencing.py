@@ -51,6 +51,24 @@ async def test_a_zombie_writes_nothing(engine: Engine) -> None:
 
 
 @pytest.mark.slow
+async def test_a_zombie_begins_no_step(engine: Engine) -> None:
+    """What it finds to do when it comes back, before its heart has asked anybody, it leaves alone: its own
+    clock says that its lease may be over.
+    """
+    workers = await engine.workers(2, "basic.py", lease=1.0, reap=0.2)
+    client = await engine.client()
+    ids = [await client.send("Greeter", "doze", 0.3) for _ in range(8)]
+    await until(lambda: engine.ledger.count("begin") == len(ids), 60, "all doze")
+    zombie = next(worker for worker in workers if worker.pid == engine.ledger.lines("begin")[-1].pid)
+    zombie.freeze()
+    await asyncio.gather(*(asyncio.wait_for(client.attach(id), 60) for id in ids))
+    executed = {id: engine.ledger.count("late", id=id) for id in ids}
+    zombie.thaw()
+    await until(lambda: "starting over" in zombie.log, 60, lambda: f"the zombie notices:\n{zombie.log}")
+    assert {id: engine.ledger.count("late", id=id) for id in ids} == executed
+
+
+@pytest.mark.slow
 async def test_the_fence_refuses_what_a_zombie_sends(engine: Engine) -> None:
     """The zombie's heart is not asked: its batch arrives first, and is refused by the fence itself."""
     workers = await engine.workers(2, "basic.py", lease=1.0, reap=0.2)

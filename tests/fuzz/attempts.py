@@ -94,6 +94,10 @@ class Attempt:
         me = self.invocation
         self.pending.append(partial(self.engine.deliver, me, EntryType.RUN, index, outcome, value))
 
+    def begin_step(self) -> None:
+        if self.lost:
+            raise AttemptLost("somebody else runs it")
+
     async def committed(self) -> None:
         done = asyncio.get_running_loop().create_future()
         self.pending.append(partial(_resolve, done))

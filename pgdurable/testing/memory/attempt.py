@@ -56,6 +56,10 @@ class Attempt:
         self._model.propose(self.id, index, Result(outcome, value))
         self._engine.stir()
 
+    def begin_step(self) -> None:
+        """Raises AttemptLost."""
+        self._check()
+
     async def committed(self) -> None:
         """Others have their turn, as they would while a database commits. Raises AttemptLost."""
         await asyncio.sleep(0)

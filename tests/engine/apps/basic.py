@@ -73,6 +73,15 @@ async def pause(ctx: Context, seconds: float) -> str:
 
 
 @greeter.handler()
+async def doze(ctx: Context, seconds: float) -> None:
+    """A step after a wait that the engine knows nothing of."""
+    id = ctx.request().id
+    note("begin", id=id)
+    await asyncio.sleep(seconds)
+    await ctx.run_typed("late", lambda: note("late", id=id))
+
+
+@greeter.handler()
 async def work(ctx: Context, seconds: float) -> str:
     """A step that takes so long, with a step before it."""
     id = ctx.request().id

@@ -11,7 +11,7 @@ import pytest
 
 from pgdurable_sdk import Context, RetryableError, RunOptions, Service, TerminalError, gather
 from pgdurable_sdk.journal.entries import EntryType, Outcome
-from pgdurable_sdk.runtime import Failed
+from pgdurable_sdk.runtime import AttemptLost, Failed
 from tests.unit.sdk.world import World, returned
 
 RUN = EntryType.RUN
@@ -505,13 +505,40 @@ async def test_a_context_is_not_for_use_inside_a_step(function: Any) -> None:
 
 
 async def test_an_attempt_that_lost_its_invocation_goes_no_further() -> None:
-    from pgdurable_sdk.runtime import AttemptLost
+    async def lose_it(ctx: Context) -> None:
+        async def step() -> None:
+            calls.append("first")
+            world.lost = True
 
+        await ctx.run_typed("first", step)
+        calls.append("after it")
+
+    world = World(Service("Loser").handler()(lose_it))
+    with pytest.raises(AttemptLost):
+        await world.finish()
+    assert calls == ["first"]
+
+
+async def test_an_attempt_that_lost_its_invocation_begins_no_step() -> None:
     world = World(three)
     world.lost = True
     with pytest.raises(AttemptLost):
         await world.finish()
-    assert calls == [0]
+    assert calls == []
+
+
+@pytest.mark.parametrize("beside", [False, True])
+async def test_an_attempt_that_is_lost_meanwhile_begins_no_step_beside(beside: bool) -> None:
+    async def lose_it(ctx: Context) -> None:
+        first = ctx.run_typed("first", note, RunOptions(), 1)
+        second = ctx.run_typed("second", note, RunOptions(), 2)
+        world.lost = True
+        await (gather(first, second) if beside else first)
+
+    world = World(Service("Loser").handler()(lose_it))
+    with pytest.raises(AttemptLost):
+        await world.finish()
+    assert calls == []
 
 
 async def test_run_journals_the_time() -> None:

@@ -97,6 +97,10 @@ class World:
     def propose(self, index: int, outcome: Outcome, value: bytes | None) -> None:
         self.deliver(EntryType.RUN, index, outcome=outcome, value=value)
 
+    def begin_step(self) -> None:
+        if self.lost:
+            raise AttemptLost("taken over")
+
     async def committed(self) -> None:
         self.commits += 1
         await asyncio.sleep(0)
