@@ -63,8 +63,8 @@ class Stretch(NamedTuple):
 
 ALONE: Final = Stretch(1)
 STRETCHES: Final = (
-    *[ALONE, *[Stretch(1, REVEALING, 10.0, [1])] * 3],
-    *[Stretch(2, BESIDE), *[Stretch(2, REVEALING, 10.0, [1])] * 3],
+    *[ALONE, Stretch(1, BESIDE, 10.0, [1]), *[Stretch(1, REVEALING, 10.0, [1])] * 2],
+    *[Stretch(2, BESIDE), Stretch(2, BESIDE, 10.0, [1]), *[Stretch(2, REVEALING, 10.0, [1])] * 2],
 )
 """Each is for the failpoints at which nobody has crashed yet, in company of so many."""
 
