@@ -29,7 +29,6 @@ from pgdurable.engine.schema import SchemaWatch
 from pgdurable.engine.timers import Timers
 from pgdurable.engine.turn import Turn
 from pgdurable.engine.worker import Worker
-from pgdurable.ingress import IngressServer, create_app
 from pgdurable.ingress.load import Bounds
 from pgdurable.store import verbs
 from pgdurable.store.access import Access
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pgdurable.engine.batch import Birth
+    from pgdurable.ingress.server import IngressServer
     from pgdurable.loader import Definition
     from pgdurable.store.rows import Fired, StartRow, SubmissionRow
     from pgdurable.store.verbs import Capacity
@@ -241,6 +241,10 @@ class Node:
         self.gateway.codec = self._codec
         if self._ingress_address is not None:
             address = self._ingress_address
+            # Here, as a worker that is nothing else starts half a second sooner without a web framework.
+            from pgdurable.ingress.app import create_app
+            from pgdurable.ingress.server import IngressServer
+
             app = create_app(self.gateway, bounds=_bounds(settings))
             self._server = IngressServer(app, address.host, address.port, listener=address.listener)
 

@@ -185,7 +185,7 @@ async def harness(
     chosen = settings or SETTINGS
     if always_replay:
         chosen = replace(chosen, inactivity_timeout=0.0)
-    async with _database(dsn, server) as found, _running(found, app, probe, chosen, ingress) as env:
+    async with _database(dsn, server, ingress) as found, _running(found, app, probe, chosen, ingress) as env:
         yield env
 
 
@@ -193,7 +193,7 @@ async def harness(
 async def _running(
     dsn: str, app: App, probe: _Probe, settings: Settings, ingress: bool
 ) -> AsyncGenerator[Harness]:
-    from pgdurable.node import Address, Node  # takes a while to import: the HTTP server comes along
+    from pgdurable.node import Address, Node  # takes a while to import
 
     lane = Lane(Access(dsn), "testing")
     probe.clock = Clock(dsn, lane)
@@ -221,7 +221,7 @@ async def _running(
 
 
 @asynccontextmanager
-async def _database(dsn: str | None, server: str | Container | None) -> AsyncGenerator[str]:
+async def _database(dsn: str | None, server: str | Container | None, ingress: bool) -> AsyncGenerator[str]:
     if dsn is not None:
         from pgdurable.store.migrate import migrate
 
@@ -230,13 +230,19 @@ async def _database(dsn: str | None, server: str | Container | None) -> AsyncGen
         return
     databases, _ = await asyncio.gather(
         asyncio.to_thread(_databases, server),
-        asyncio.to_thread(import_module, "pgdurable.node"),  # for as long as a server takes to start
+        asyncio.to_thread(_import_engine, ingress),  # for as long as a server takes to start
     )
     name = await asyncio.to_thread(databases.create)
     try:
         yield databases.server.dsn(name)
     finally:
         await asyncio.to_thread(databases.drop, name)
+
+
+def _import_engine(ingress: bool) -> None:
+    modules = ["pgdurable.node", *(["pgdurable.ingress.app", "pgdurable.ingress.server"] if ingress else [])]
+    for module in modules:
+        import_module(module)
 
 
 def _databases(server: str | Container | None) -> Databases:

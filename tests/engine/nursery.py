@@ -30,6 +30,10 @@ from pgdurable.node import Address, Node
 from pgdurable.store.heart import Heart
 from pgdurable_admin.server import AdminServer
 
+# What a node imports only when it has an ingress: before the fork, or each child would do so anew.
+for _module in ("pgdurable.ingress.app", "pgdurable.ingress.server"):
+    import_module(_module)
+
 PR_SET_PDEATHSIG = 1
 CLONE_NEWNET = 0x40000000
 

@@ -13,15 +13,16 @@ import httpx
 import pytest
 import uvloop
 
-from pgdurable.ingress import IngressServer, create_app
+from pgdurable.ingress.app import create_app
 from pgdurable.ingress.load import Bounds
 from pgdurable.ingress.port import Success
+from pgdurable.ingress.server import IngressServer
 from tests.unit.ingress.engine import ID, TEXT, FakeEngine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-    from pgdurable.ingress import Ingress
+    from pgdurable.ingress.app import Ingress
 
 
 @pytest.fixture

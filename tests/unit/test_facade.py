@@ -29,6 +29,12 @@ def test_importing_it_imports_no_driver() -> None:
     assert {"asyncpg", "psycopg", "httpx", "litestar"}.isdisjoint(loaded.stdout.split())
 
 
+def test_a_process_that_serves_no_http_imports_no_web_framework() -> None:
+    program = "import sys, pgdurable.node, pgdurable_cli.dev.supervisor; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {"litestar", "granian"}.isdisjoint(loaded.stdout.split())
+
+
 def test_app_is_the_function_whatever_was_imported() -> None:
     import pgdurable.node as node
 

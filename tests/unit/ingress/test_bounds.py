@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from pgdurable.ingress import create_app
+from pgdurable.ingress.app import create_app
 from pgdurable.ingress.load import Bounds
 from tests.unit.ingress.engine import FakeEngine
 
