@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from pgdurable.store import verbs
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("pgdurable.maintenance")
 
 STRETCH: Final = 1000
-SOON: Final = 0.4
-"""Seconds, more than the patience that SQL has with a worker that seems to be gone."""
+PATIENCE: Final = timedelta(seconds=0.3)
+"""For how long a worker is only suspected to be gone."""
+SOON: Final = 1.3 * PATIENCE.total_seconds()
+"""Seconds after which whoever suspects one looks again: longer than that, jitter included."""
 
 
 class Maintenance:
@@ -37,7 +40,9 @@ class Maintenance:
         while True:
             suspected = False
             try:
-                reaped, hints, suspected = await verbs.reap_workers(self._lane, self._settings.crashes)
+                reaped, hints, suspected = await verbs.reap_workers(
+                    self._lane, PATIENCE, self._settings.crashes
+                )
             except StoreError as error:
                 log.debug("dead workers were not looked for: %s", error)
             else:

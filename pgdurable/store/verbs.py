@@ -152,11 +152,13 @@ async def fire_timers(lane: Lane, limit: int) -> Fired:
     return Fired(fired, next_in, _notifications(delivered), _hints(hints))
 
 
-async def reap_workers(lane: Lane, crashes: int) -> tuple[list[UUID], list[HintRow], bool]:
+async def reap_workers(
+    lane: Lane, patience: timedelta, crashes: int
+) -> tuple[list[UUID], list[HintRow], bool]:
     """End workers that are gone; what they ran is ready again, unless it was there ``crashes`` times in a
-    row when a worker died. The last says whether others seem to be gone: look again soon.
+    row when a worker died. The last says whether others seem to be gone: look again after ``patience``.
     """
-    reaped, hints, suspected = await lane.row(query("reap_workers"), crashes)
+    reaped, hints, suspected = await lane.row(query("reap_workers"), patience, crashes)
     return reaped or [], _hints(hints), suspected
 
 

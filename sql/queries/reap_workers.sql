@@ -1,1 +1,1 @@
-select reaped, hints, suspected from pgdurable_engine.reap_workers(p_crashes => $1)
+select reaped, hints, suspected from pgdurable_engine.reap_workers(p_patience => $1, p_crashes => $2)
