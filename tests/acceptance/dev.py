@@ -268,4 +268,6 @@ def clean_environment() -> dict[str, str]:
         and name not in ("CI", "VIRTUAL_ENV")
     }
     programs: Sequence[Path] = [BIN, find_binaries(18)]
-    return kept | {"PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", "")])}
+    # A reader of the pages that run pytest has not the plugins that come with our development tools.
+    plugins = {"PYTEST_ADDOPTS": "-p no:faker -p no:langsmith_plugin"}
+    return kept | plugins | {"PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", "")])}
