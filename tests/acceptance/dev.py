@@ -269,5 +269,5 @@ def clean_environment() -> dict[str, str]:
     }
     programs: Sequence[Path] = [BIN, find_binaries(18)]
     # A reader of the pages that run pytest has not the plugins that come with our development tools.
-    plugins = {"PYTEST_ADDOPTS": "-p no:faker -p no:langsmith_plugin"}
+    plugins = {"PYTEST_ADDOPTS": "-p no:faker -p no:hypothesispytest -p no:langsmith_plugin"}
     return kept | plugins | {"PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", "")])}

@@ -37,7 +37,7 @@ INI = """
 [pytest]
 asyncio_mode = {mode}
 asyncio_default_fixture_loop_scope = function
-addopts = -p no:cacheprovider -p no:faker -p no:langsmith_plugin
+addopts = -p no:cacheprovider -p no:faker -p no:hypothesispytest -p no:langsmith_plugin
 {more}
 """
 
