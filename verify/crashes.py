@@ -37,6 +37,8 @@ LENGTH: Final = 150.0
 STOPS: Final = 60.0
 """Seconds after which one that was asked to stop must have done so."""
 INTENSITY: Final = 1
+PAUSE: Final = 0.4
+"""Seconds at most between two requests of a client: others come so soon to their failpoints as they start."""
 PLACES: Final = 3
 """For processes, each a worker and an ingress. The first ones are those of the victims."""
 LOOK: Final = 0.05
@@ -249,7 +251,9 @@ def crash(
     def held(seconds: float) -> bool:
         options = Options(0, 0, PLACES, hooks=["verify.failpoints:install"], variant=campaign.variant)
         number = seed + len(outcomes)
-        round_ = CrashRound(number, seconds, options=options, intensity=INTENSITY, campaign=campaign)
+        round_ = CrashRound(
+            number, seconds, options=options, intensity=INTENSITY, pause=PAUSE, campaign=campaign
+        )
         outcomes.append(round_.run())
         report.tell(outcomes[-1])
         report.say(str(campaign))

@@ -128,10 +128,11 @@ class Post(Memory):
 class Load:
     """All clients of a round."""
 
-    def __init__(self, cluster: Cluster, seed: int, intensity: int) -> None:
+    def __init__(self, cluster: Cluster, seed: int, intensity: int, pause: float) -> None:
         self.cluster = cluster
         self.seed = seed
         self.intensity = intensity
+        self.pause = pause
         self.caller = Caller(cluster.ports(), Random(f"{seed} ports"))
         self.post = Post()
         self.reader = Reader(cluster.ledger.path)
@@ -179,7 +180,7 @@ class Load:
             if self.chapters:
                 await what(luck)
                 self.operations[what.__name__.strip("_")] += 1
-            await asyncio.sleep(luck.uniform(0, 0.05))
+            await asyncio.sleep(luck.uniform(0, self.pause))
 
     # --- programs
 

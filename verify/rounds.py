@@ -90,6 +90,8 @@ class Round:
     names: Sequence[str] = tuple(FAULTS)
     options: Options = field(default_factory=Options)
     intensity: int = 4
+    pause: float = 0.05
+    """Seconds at most that a client waits between two requests."""
     heal: float = HEAL
     least: float = LEAST
     keeps: bool = True
@@ -117,7 +119,7 @@ class Round:
 
     async def _run(self, cluster: Cluster, outcome: Outcome) -> None:
         await cluster.start()
-        load = Load(cluster, self.seed, self.intensity)
+        load = Load(cluster, self.seed, self.intensity, self.pause)
         breaker = Breaker(cluster, load)
         outcome.operations, outcome.faults, outcome.passed = load.operations, breaker.done, breaker.passed
         looking = asyncio.create_task(self._look(cluster))
