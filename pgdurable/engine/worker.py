@@ -146,9 +146,10 @@ class Worker:
 
     def _in_time(self, heart: Heart, lost: asyncio.Event) -> bool:
         """Whether nobody can have taken over yet because the lease is over. If not, all is given up."""
-        if not heart.in_time:
+        in_time = heart.in_time
+        if not in_time:
             self._give_up(lost, "the lease of this worker was not renewed in time")
-        return heart.in_time
+        return in_time
 
     async def _end(self, lane: Lane, worker: UUID) -> None:
         """Give back at once what this incarnation ran; if that fails, others will find out."""
