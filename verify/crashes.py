@@ -1,10 +1,9 @@
 """A crash at every failpoint: python -m verify --crashes
 
 First nothing crashes but what faults bring about, so that it is known which failpoints there are. Then a
-victim is told one, serves among others until it gets there, dies, and its place is taken by the next victim
-with the next failpoint: each singly, and then in pairs, two victims at a time, while connections break as
-well. Those that nobody got to, and those that were found meanwhile, are tried again under the faults that
-bring processes there. Rounds end as all do, with the accounts.
+victim is told those at which nobody has crashed yet, serves among others until it comes to one of them, dies,
+and the next takes its place: one victim at a time, and then two, in pairs, while connections break as well.
+When victims come to none any more, faults bring them there. Rounds end as all do, with the accounts.
 """
 
 from __future__ import annotations
@@ -41,6 +40,8 @@ PAUSE: Final = 0.4
 """Seconds at most between two requests of a client: others come so soon to their failpoints as they start."""
 PLACES: Final = 3
 """For processes, each a worker and an ingress. The first ones are those of the victims."""
+HITS: Final = (1, 1, 1, 3)
+"""At which of its hits a failpoint strikes, of the first victim that is told it."""
 LOOK: Final = 0.05
 REVEALING: Final = (
     *["connections_reset", "answer_lost", "commits_lost", "backends_terminated", "postgres_restarted"],
@@ -58,29 +59,28 @@ class Stretch(NamedTuple):
     beside: Sequence[str] = ()
     """Faults that happen meanwhile."""
     patience: float = 3.0
-    """Seconds in which one that serves gets there. Then it is asked to stop, and may die then."""
-    hits: Sequence[int] = (1, 1, 1, 3)
-    """At which of its hits a failpoint strikes: one of these."""
+    """Seconds in which one that serves comes to a failpoint. Then it is asked to stop, and may die then."""
+    vain: int = 3
+    """So many victims in a row that come to none end the stretch."""
 
 
 ALONE: Final = Stretch(1)
 STRETCHES: Final = (
-    *[ALONE, Stretch(1, BESIDE, 10.0, [1]), *[Stretch(1, REVEALING, 10.0, [1])] * 2],
-    *[Stretch(2, BESIDE), Stretch(2, BESIDE, 10.0, [1]), *[Stretch(2, REVEALING, 10.0, [1])] * 2],
+    *[ALONE, Stretch(1, BESIDE, 10.0), Stretch(1, REVEALING, 15.0, 6)],
+    *[Stretch(2, BESIDE), Stretch(2, BESIDE, 10.0), Stretch(2, REVEALING, 15.0, 6)],
 )
-"""Each is for the failpoints at which nobody has crashed yet, in company of so many."""
 
 
 @dataclass
 class Victim:
-    """Where the process of a place is to crash."""
+    """The process of a place, which is to crash."""
 
-    point: str
+    name: str
     armed: float = field(default_factory=time.monotonic)
     serves: float | None = None
     """Since when it has started."""
     asked: bool = False
-    """To stop, as it did not get there."""
+    """To stop, as it came to no failpoint."""
 
 
 @dataclass
@@ -90,111 +90,120 @@ class Campaign:
     seed: int
     known: set[str] = field(default_factory=set[str])
     crashed: dict[int, list[str]] = field(default_factory=lambda: defaultdict[int, list[str]](list))
-    """By how many victims there were at once."""
-    missed: list[str] = field(default_factory=list[str])
-    """Where a victim did not get to in time."""
+    """Where, by how many victims there were at once."""
+    vain: int = 0
+    """How many victims in a row came to no failpoint."""
     stretch: Stretch | None = None
     """None: failpoints are found out."""
-    todo: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
-    """Failpoints, and at which hit."""
+    _chosen: set[str] | None = None
+    """If only some are to be crashed at."""
+    _told: set[str] = field(default_factory=set[str])
+    """Failpoints that a victim of this stretch was told."""
     _victims: dict[int, Victim] = field(default_factory=dict[int, Victim])
     """By the number of their places."""
+    _number: int = 0
     _paused: bool = False
-    _report: Path = Path()
+    _folder: Path = Path()
     _read: int = 0
 
     def aim(self, stretch: Stretch, most: int | None = None) -> None:
-        """At what is left for such a stretch, or at so many of that."""
-        luck = Random(f"{self.seed} crashes {stretch}")
-        chosen = sorted(self.left(stretch.width))
-        luck.shuffle(chosen)
+        """At what is left for so many victims at once, or at ``most`` of that."""
         self.stretch = stretch
-        self._paused = False
-        self.todo = [(point, luck.choice(stretch.hits)) for point in chosen[:most]]
+        self.vain, self._chosen = 0, None
+        self._told.clear()
+        if most is not None:
+            luck = Random(f"{self.seed} crashes")
+            self._chosen = set(luck.sample(sorted(self.left(stretch.width)), most))
 
     def left(self, width: int) -> set[str]:
         """Failpoints at which none has crashed of so many victims at once."""
-        return self.known.difference(self.crashed[width])
+        chosen = self.known if self._chosen is None else self._chosen
+        return chosen.difference(self.crashed[width])
 
     @property
     def width(self) -> int:
         """How many victims there are at once."""
         return self.stretch.width if self.stretch else 0
 
+    @property
+    def over(self) -> bool:
+        """Whether this stretch is."""
+        assert self.stretch is not None
+        return self.vain >= self.stretch.vain or not self.left(self.width)
+
     def begin(self, folder: Path) -> None:
         """Another round, with a report of its own."""
-        self._report = folder / "failpoints"
+        self._folder = folder
         self._report.touch()
         self._read = 0
         self._paused = True
 
+    @property
+    def _report(self) -> Path:
+        return self._folder / "failpoints"
+
     def variant(self, slot: Slot) -> dict[str, Any]:
         """Of the next process of a place: where it is to crash, if it is to."""
         self.look([])
-        if (victim := self._victims.pop(slot.number, None)) is not None:
-            self.missed.append(victim.point)
+        if self._victims.pop(slot.number, None) is not None:
+            self.vain += 1  # it is followed by the next, and has not crashed
         armed = ""
-        if slot.number < self.width and self.todo and not self._paused:
-            point, hit = self.todo.pop()
-            self._victims[slot.number] = Victim(point)
-            armed = f"{point}#{hit}"
+        if slot.number < self.width and not self._paused and not self.over:
+            armed = self._arm(slot.number)
         return {"environment": {ARMED: armed, REPORT: str(self._report)}}
 
-    @property
-    def over(self) -> bool:
-        return not self.todo and not self._victims
+    def _arm(self, number: int) -> str:
+        """A file of failpoints for the victim of a place: each has its share of those that are left."""
+        self._number += 1
+        luck = Random(f"{self.seed} victim {self._number}")
+        file = self._folder / f"armed-{self._number}"
+        points = sorted(self.left(self.width))[number :: self.width]
+        hits = {point: 1 if point in self._told else luck.choice(HITS) for point in points}
+        self._told.update(points)
+        file.write_text("".join(f"{hit} {point}\n" for point, hit in hits.items()))
+        self._victims[number] = Victim(file.name)
+        return str(file)
 
     def look(self, slots: list[Slot]) -> None:
         """Read what the processes said; those that take too long are asked to stop."""
         text = self._report.read_text()
         lines, self._read = text[self._read :].splitlines(), len(text)
         for line in lines:
-            what, _, point = line.partition(" ")
+            what, name, point = [*line.split(" ", 2), "", ""][:3]
             if what == "crashed":
-                self._has_crashed(point)
+                self._has_crashed(name, point)
             elif what == "serves":
-                self._serves(point)
+                self._serves(name)
             else:
                 self.known.add(line)
         for number, victim in self._victims.items():
             waited = time.monotonic() - victim.armed
-            assert waited < STOPS, f"a victim does not stop; it was to crash at {victim.point}"
+            assert waited < STOPS, f"{victim} does not stop"
             serving = 0.0 if victim.serves is None else time.monotonic() - victim.serves
-            if (
-                self.stretch
-                and serving > self.stretch.patience
-                and not victim.asked
-                and slots
-                and slots[number].alive
-            ):
+            if self.stretch and serving > self.stretch.patience and not victim.asked and slots:
                 victim.asked = True
-                process = slots[number].process
-                assert process is not None
-                with suppress(AssertionError, ProcessLookupError):  # it has just ended
-                    process.terminate()
+                stop(slots[number])
 
     def go(self, slots: list[Slot]) -> None:
         """Those who are where victims shall be make room for them."""
         self._paused = False
         for slot in slots[: self.width]:
-            if slot.process is not None:
-                with suppress(AssertionError, ProcessLookupError):  # it has just ended
-                    slot.process.terminate()
+            stop(slot)
 
     def pause(self) -> None:
-        """The round is over; those who did not get there yet do so in the next."""
+        """The round is over; those who came to no failpoint yet are followed by others in the next."""
         self._paused = True
-        self.todo += [(victim.point, 1) for victim in self._victims.values()]
         self._victims = {}
 
-    def _serves(self, point: str) -> None:
+    def _serves(self, name: str) -> None:
         for victim in self._victims.values():
-            if victim.point == point:
+            if victim.name == name:
                 victim.serves = time.monotonic()
 
-    def _has_crashed(self, point: str) -> None:
+    def _has_crashed(self, name: str, point: str) -> None:
         self.crashed[self.width].append(point)
-        self._victims = {number: victim for number, victim in self._victims.items() if victim.point != point}
+        self.vain = 0
+        self._victims = {number: victim for number, victim in self._victims.items() if victim.name != name}
 
     def __str__(self) -> str:
         crashes = [
@@ -202,8 +211,14 @@ class Campaign:
             for width, points in self.crashed.items()
             if points
         ]
-        known = f"{len(self.known)} failpoints are known"
-        return ", ".join([known, *crashes, f"{len(self.missed)} times one was not reached"])
+        return ", ".join([f"{len(self.known)} failpoints are known", *crashes])
+
+
+def stop(slot: Slot) -> None:
+    """Ask the process of a place to stop, if there is one."""
+    if slot.process is not None:
+        with suppress(AssertionError, ProcessLookupError):  # it has just ended
+            slot.process.terminate()
 
 
 @dataclass
@@ -264,7 +279,7 @@ def crash(
             return False
         for stretch in stretches:
             campaign.aim(stretch, most)
-            while campaign.todo:
+            while not campaign.over:
                 if not held(LENGTH):
                     return False
         return True

@@ -6,16 +6,19 @@ it waits at is a failpoint, told by file, function and line. Calls of a lane, an
 more: before the statement is sent, and after its answer is here and nobody knows it yet. (That PostgreSQL was
 told and has not answered is where the lane waits.)
 
-A process writes down each failpoint when it comes by for the first time, and kills itself where it was told.
+A process writes down each failpoint when it comes by for the first time, and kills itself at the first that
+it was told.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from collections import Counter
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pgdurable.node import Node
@@ -31,10 +34,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ARMED: Final = "PGDURABLE_VERIFY_CRASH"
-"""Environment: a failpoint, and at which of its hits the process dies: ``<failpoint>#<hit>``; or nothing."""
+"""Environment: nothing, or a file of failpoints to die at, each a line ``<hit> <failpoint>``. Or nothing."""
 REPORT: Final = "PGDURABLE_VERIFY_FAILPOINTS"
-"""Environment: the file that failpoints are written to, one a line, and of the one that is armed ``serves
-<failpoint>`` when the process has started and ``crashed <failpoint>`` when it ends."""
+"""Environment: the file that failpoints are written to, one a line; and by a process that is to die ``serves
+<name of its file>`` when it has started and ``crashed <name of its file> <failpoint>`` when it ends."""
 SHARED: Final = tuple(f"pgdurable/store/{name}.py" for name in ("lane", "again", "verbs"))
 ENGINE: Final = (f"{ROOT}/pgdurable/", f"{ROOT}/sdk/")
 
@@ -44,8 +47,9 @@ class Watch:
 
     def __init__(self, armed: str, report: str) -> None:
         self._hits: Counter[str] = Counter()
-        self._point, _, hit = armed.rpartition("#")
-        self._hit = int(hit or 0)
+        self._victim = Path(armed).name
+        lines = Path(armed).read_text().splitlines() if armed else []
+        self._armed = {point: int(hit) for hit, _, point in (line.partition(" ") for line in lines)}
         self._report = os.open(report, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._names: dict[tuple[CodeType, int], str] = {}
 
@@ -54,14 +58,14 @@ class Watch:
         self._hits[point] += 1
         if self._hits[point] == 1:
             self._say(point)
-        if point == self._point and self._hits[point] >= self._hit:
-            self._say(f"crashed {point}")
+        if self._hits[point] >= self._armed.get(point, math.inf):
+            self._say(f"crashed {self._victim} {point}")
             os.kill(os.getpid(), signal.SIGKILL)
 
     def serves(self) -> None:
         """The process has started."""
-        if self._point:
-            self._say(f"serves {self._point}")
+        if self._victim:
+            self._say(f"serves {self._victim}")
 
     def _say(self, line: str) -> None:
         os.write(self._report, f"{line}\n".encode())

@@ -21,4 +21,4 @@ def test_processes_crash_at_failpoints() -> None:
     for outcome in outcomes:
         assert outcome.held, f"{outcome.failure} {[str(v) for v in outcome.verdicts if v.violations]}"
     assert len(campaign.known) > 100, "there is hardly an await in the engine"
-    assert campaign.crashed[ALONE.width], f"nothing was reached of {campaign.missed}"
+    assert campaign.crashed[ALONE.width], f"nobody came to one of {campaign.left(ALONE.width)}"
