@@ -16,7 +16,7 @@ import psycopg
 from pgdurable.embedded import EmbeddedPostgres
 from pgdurable.embedded.ephemeral import SETTINGS as POSTGRES
 from pgdurable.embedded.ephemeral import free_port
-from pgdurable.store import lane
+from pgdurable.store import lane, listener
 from pgdurable.store.migrate import migrate
 from pgdurable.store.testing import execute_each, install_clock
 from tests.engine.database import Database
@@ -43,6 +43,8 @@ SETTLED: Final = {
     "poll": 1.0,
     "missing_poll": 1.0,
     "result_poll": 0.5,
+    "expire": 2.0,
+    "sweep": 5.0,
     "submit_patience": 4.0,
 }
 DATABASE: Final = "verify"
@@ -295,3 +297,4 @@ class Cluster:
 def be_impatient() -> None:
     """A hook: a process takes a silent connection for dead sooner than in real life."""
     lane.CALL_TIMEOUT = 5.0
+    listener.CHECK = 2.0

@@ -49,6 +49,7 @@ REVEALING: Final = (
 )
 """Faults that bring the engine to what it seldom does."""
 BESIDE: Final = ("connections_reset", "answer_lost", "commits_lost", "backends_terminated", "calls_canceled")
+OUTAGES: Final = ("postgres_restarted", "connections_reset", "backends_terminated")
 
 
 class Stretch(NamedTuple):
@@ -66,8 +67,13 @@ class Stretch(NamedTuple):
 
 ALONE: Final = Stretch(1)
 STRETCHES: Final = (
-    *[ALONE, Stretch(1, BESIDE, 10.0), Stretch(1, REVEALING, 15.0, 6)],
-    *[Stretch(2, BESIDE), Stretch(2, BESIDE, 10.0), Stretch(2, REVEALING, 15.0, 6)],
+    *[ALONE, Stretch(1, BESIDE, 10.0), Stretch(1, OUTAGES, 10.0, 6), Stretch(1, REVEALING, 15.0, 6)],
+    *[
+        Stretch(2, BESIDE),
+        Stretch(2, BESIDE, 10.0),
+        Stretch(2, OUTAGES, 10.0, 6),
+        Stretch(2, REVEALING, 15.0, 6),
+    ],
 )
 
 
@@ -145,8 +151,9 @@ class Campaign:
     def variant(self, slot: Slot) -> dict[str, Any]:
         """Of the next process of a place: where it is to crash, if it is to."""
         self.look([])
-        if self._victims.pop(slot.number, None) is not None:
-            self.vain += 1  # it is followed by the next, and has not crashed
+        before = self._victims.pop(slot.number, None)
+        if before is not None and before.asked:  # else something else has ended it
+            self.vain += 1
         armed = ""
         if slot.number < self.width and not self._paused and not self.over:
             armed = self._arm(slot.number)
@@ -279,7 +286,9 @@ def crash(
             return False
         for stretch in stretches:
             campaign.aim(stretch, most)
-            while not campaign.over:
+            crashed, before = campaign.crashed[stretch.width], -1
+            while not campaign.over and len(crashed) > before:
+                before = len(crashed)
                 if not held(LENGTH):
                     return False
         return True
@@ -290,8 +299,8 @@ def crash(
 
 def main(seed: int) -> int:
     """At all of them; 1 if a round does not hold."""
-    campaign, outcomes = crash(seed)
     total = report.Total()
+    campaign, outcomes = crash(seed)
     for outcome in outcomes:
         total.add(outcome)
     for width in sorted({stretch.width for stretch in STRETCHES}):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pgdurable.listener")
 
 RETRY: Final = 0.5
-CHECK: Final = 15.0
+CHECK = 15.0
 CHECK_TIMEOUT: Final = 5.0
 
 
