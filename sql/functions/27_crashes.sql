@@ -1,9 +1,12 @@
 -- Poison: an invocation that kills its process each time. Its attempt is in `running` before any code of its handler
 -- runs, so the death of a process counts for all that it ran: the one that did it, and its neighbours, as nothing tells
--- them apart. What tells them apart in the end is chance. From the second time on each is tried again after a time of
--- its own, drawn at random from a span that doubles, and whoever has come further or has outlived the last crash by some
--- seconds counts from one again. So a neighbour is let off by the first of its attempts that the poison does not share;
--- to be paused it would have to share all of them. These deaths are not failures: retry_count does not know of them.
+-- them apart. From then on they are suspects, until they come further or outlive the last crash by some seconds, which
+-- counts from one again. Of several suspects that die with one process only who was begun last is blamed, as the process
+-- had lived with the others: so those that the poison finds at work are let off, however often it finds them. And from
+-- the second time on each is tried again after a time of its own, drawn at random from a span that doubles, so that they
+-- are not begun together. Where they are, as all are due when workers come back late, none is paused for that. To be
+-- paused, a neighbour would have to be begun between the poison's begin and its deed, time after time. These deaths are
+-- not failures: retry_count does not know of them.
 --
 -- Nothing here is on a path that work takes: it costs something only when a process dies.
 
@@ -22,7 +25,8 @@ begin
     );
     with stopped as (
         select
-            r.id, w.name as worker, i.service, i.handler, j.size,
+            r.id, r.owner, r.started_at, w.name as worker, j.size,
+            least(p_limit, (h.definition -> 'options' -> 'retry_policy' ->> 'max_attempts')::int) as most,
             -- Where each attempt begins from the start, entries are no progress.
             case when (h.definition ->> 'explicit_recovery')::boolean then 0 else j.size + i.notified end as progress,
             greatest(coalesce(w.suspected_at, w.heartbeat_at), w.heartbeat_at, r.started_at) - r.started_at as lasted
@@ -35,31 +39,44 @@ begin
         ) j
         left join pgdurable_engine.handler h on h.service = i.service and h.name = i.handler
         where i.status = 'invoked'
+    ), suspected as (
+        select s.*, coalesce(c.times, 0) as times, max(s.started_at) filter (where c.times > 0) over process as latest
+        from stopped s
+        left join pgdurable_engine.crash c
+            on c.id = any (array[s.id]) and s.progress <= c.size and s.lasted <= 2 * c.lasted + interval '3 seconds'
+        window process as (partition by s.owner)
+    ), blamed as (
+        select
+            s.id, s.progress, s.lasted,
+            case
+                when s.times = 0 then 1
+                when s.started_at < s.latest then s.times
+                when count(*) filter (where s.times > 0 and s.started_at = s.latest) over (partition by s.owner) > 1 then
+                    greatest(s.times, least(s.times + 1, s.most - 1))
+                else s.times + 1
+            end as times
+        from suspected s
     ), counted as (
         insert into pgdurable_engine.crash as c (id, times, size, lasted, at)
-        select s.id, 1, s.progress, s.lasted, p_now from stopped s
+        select b.id, b.times, b.progress, b.lasted, p_now from blamed b
         on conflict (id) do update set
-            times = case
-                when excluded.size > c.size or excluded.lasted > 2 * c.lasted + interval '3 seconds' then 1
-                else c.times + 1
-            end,
-            size = excluded.size, lasted = excluded.lasted, at = excluded.at
+            times = excluded.times, size = excluded.size, lasted = excluded.lasted, at = excluded.at
         returning c.id, c.times
     ), judged as (
         select
-            c.id, c.times, s.worker, s.size,
-            c.times >= least(p_limit, (h.definition -> 'options' -> 'retry_policy' ->> 'max_attempts')::int) as poison,
-            pgdurable_engine.later(p_now, make_interval(secs => random() * least(60, power(2, c.times - 1)))) as due
+            c.id, c.times, s.worker, s.size, c.times >= s.most as poison, c.times > 1 or s.times > 0 as again,
+            pgdurable_engine.later(
+                p_now, make_interval(secs => random() * least(60, power(2, greatest(c.times - 1, 1))))
+            ) as due
         from counted c
-        join stopped s on s.id = c.id
-        left join pgdurable_engine.handler h on h.service = s.service and h.name = s.handler
+        join suspected s on s.id = c.id
     ), held as (
         select j.id, j.size, j.poison, case when not j.poison then j.due end as due,
             format('the process that ran it (%s) died', j.worker)
                 || case when j.times > 1 then format(', as %s before it did', j.times - 1) else '' end
                 || case when j.poison then '; mend what kills it, and resume it' else '' end as message
         from judged j
-        where j.poison or j.times > 1
+        where j.poison or j.again
     ), failed as (
         insert into pgdurable_engine.failure as f (
             id, retry_count, journal_size, code, message, failing_since, failed_at, next_retry_at

@@ -50,7 +50,8 @@ async def test_it_is_paused_and_its_neighbours_are_done(engine: Engine, handler:
         failure: Any = engine.database.failure(poison)
         assert failure[0] == 0, "its failures are counted elsewhere"
         assert "died, as 3 before it did; mend what kills it, and resume it" in failure[1]
-        assert engine.ledger.count("attempt", id=poison) == 4
+        # More where it was begun with others, as workers came back late: nobody is paused for such a death.
+        assert engine.ledger.count("attempt", id=poison) >= 4
         assert engine.ledger.count("first") == (handler == "dies_in_a_step"), (
             "a journaled step is not done again"
         )

@@ -29,6 +29,14 @@ def again(story: Story, id: str | Row) -> tuple[str, Attempt]:
     return worker, story.claim_one(worker)
 
 
+def only_due(story: Story, id: str) -> None:
+    """Of those that back off."""
+    due = "pgdurable_engine.clock() + case id when %s then interval '0' else interval '1 day' end"
+    for table, column in (("timer", "fire_at"), ("failure", "next_retry_at")):
+        story.connection.execute(f"update pgdurable_engine.{table} set {column} = {due}".encode(), [id])
+    story.fire()
+
+
 def failure(story: Story, id: str) -> tuple[int, str]:
     ((count, message),) = story.rows(
         "select retry_count, last_failure from pgdurable.sys_invocation where uuid = %s", [id]
@@ -103,6 +111,62 @@ def test_who_outlives_the_last_crash_counts_from_one_again(story: Story) -> None
     story.claim_one(worker)
     dies(story, worker, after=6)
     assert story.status(attempt.id) == "ready"
+
+
+def test_who_was_at_work_when_another_began_is_not_blamed(story: Story) -> None:
+    """However often they die together: the process had lived with the neighbour until the poison came."""
+    neighbour, poison = story.run(plain()), story.run(plain())
+    dies(story, story.me)
+    worker = story.worker()
+    both = {neighbour.id, poison.id}
+    assert {story.claim_one(worker).id, story.claim_one(worker).id} == both
+    dies(story, worker)  # begun at the same time: nothing tells them apart
+    for _ in range(8):
+        worker = story.worker()
+        for id in (neighbour.id, poison.id):
+            story.sleep(1)
+            only_due(story, id)
+            assert story.claim_one(worker).id == id
+        dies(story, worker)
+    assert story.status(poison.id) == "paused"
+    assert story.status(neighbour.id) == "backing-off"
+    assert "as 1 before it did" in failure(story, neighbour.id)[1]
+
+
+def test_those_that_are_begun_together_are_not_paused(story: Story) -> None:
+    """Nothing tells them apart. As soon as one dies alone it is."""
+    both = {story.run(plain()).id, story.run(plain()).id}
+    dies(story, story.me)
+    for _ in range(11):
+        worker = story.worker()
+        starts = story.call("claim", **story.capacity(worker))
+        assert {start["id"] for start in starts} == both
+        dies(story, worker)
+        story.sleep(61)
+        story.fire()
+    worker = story.worker()
+    alone = story.claim_one(worker).id
+    dies(story, worker)
+    assert story.status(alone) == "paused"
+    (other,) = both - {alone}
+    assert story.status(other) == "ready"
+
+
+def test_those_that_are_begun_together_back_off_however_few_attempts_they_have(story: Story) -> None:
+    """Or they would be begun together for ever."""
+    policy = POLICY.replace("3", "2")
+    story.connection.execute(
+        "insert into pgdurable_engine.handler values ('Greeter', 'greet', 'service', true, %s)", [policy]
+    )
+    both, worker = {story.run(plain()).id, story.run(plain()).id}, story.me
+    dies(story, worker)
+    for _ in range(3):
+        worker = story.worker()
+        assert {start["id"] for start in story.call("claim", **story.capacity(worker))} == both
+        dies(story, worker)
+        assert {story.status(id) for id in both} == {"backing-off"}
+        story.sleep(61)
+        story.fire()
 
 
 def test_ending_its_worker_itself_is_no_death(story: Story) -> None:
