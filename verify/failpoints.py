@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ARMED: Final = "PGDURABLE_VERIFY_CRASH"
-"""Environment: nothing, or a file of failpoints to die at, each a line ``<hit> <failpoint>``. Or nothing."""
+"""Environment: nothing, or a file of failpoints to die at, each a line ``<hit> <failpoint>``."""
 REPORT: Final = "PGDURABLE_VERIFY_FAILPOINTS"
 """Environment: the file that failpoints are written to, one a line; and by a process that is to die ``serves
 <name of its file>`` when it has started and ``crashed <name of its file> <failpoint>`` when it ends."""

@@ -24,6 +24,7 @@ log = logging.getLogger("pgdurable.listener")
 
 RETRY: Final = 0.5
 CHECK = 15.0
+"""Seconds after which a connection that nothing came through is tried."""
 CHECK_TIMEOUT: Final = 5.0
 
 

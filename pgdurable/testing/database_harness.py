@@ -240,6 +240,7 @@ async def _database(dsn: str | None, server: str | Container | None, ingress: bo
 
 
 def _import_engine(ingress: bool) -> None:
+    """All that a node imports, and what it leaves for later unless it serves HTTP."""
     modules = ["pgdurable.node", *(["pgdurable.ingress.app", "pgdurable.ingress.server"] if ingress else [])]
     for module in modules:
         import_module(module)
