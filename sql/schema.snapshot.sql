@@ -510,7 +510,7 @@ create function pgdurable_engine.expire_journals(p_ids uuid[]) returns void lang
 create function pgdurable_engine.failure_json(p_value bytea) returns json language sql stable;
 create function pgdurable_engine.failure_payload(p_code integer, p_message text) returns bytea language plpgsql stable;
 create function pgdurable_engine.failure_text(p_value bytea) returns text language sql stable;
-create function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) returns uuid[] language plpgsql volatile;
+create function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[], OUT tree uuid[], OUT fenced uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.fence_workers(p_workers uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.finish(p_finished pgdurable_engine.finish[], p_pin text, p_now timestamp with time zone, OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[], OUT promoted uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.fire_timers(p_limit integer DEFAULT 500, OUT fired integer, OUT next_in interval, OUT delivered pgdurable_engine.notification[], OUT hints pgdurable_engine.hint[]) returns record language plpgsql volatile;
@@ -528,10 +528,12 @@ create function pgdurable_engine.key_of(p_key text) returns text language sql im
 create function pgdurable_engine.later(p_now timestamp with time zone, p_delay interval) returns timestamp with time zone language sql stable;
 create function pgdurable_engine.leave(p_ids uuid[], OUT hints pgdurable_engine.hint[]) returns pgdurable_engine.hint[] language plpgsql volatile;
 create function pgdurable_engine.limit_key_of(p_id uuid, p_key text) returns text language sql stable;
+create function pgdurable_engine.lock_ending(p_ids uuid[], p_killed uuid[], p_cancelled uuid[]) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.lock_invocations(p_ids uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_keys(p_locks bigint[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_latecomers(p_notices pgdurable_engine.notice[], p_locked uuid[]) returns void language plpgsql volatile;
 create function pgdurable_engine.lock_ready(p_ids uuid[]) returns void language plpgsql volatile;
+create function pgdurable_engine.lock_signalled(p_signals pgdurable_engine.signal[], OUT killed uuid[], OUT locked uuid[]) returns record language plpgsql volatile;
 create function pgdurable_engine.milliseconds(p_at timestamp with time zone) returns bigint language sql immutable strict;
 create function pgdurable_engine.move(p_id uuid, p_deployment_id text) returns text language plpgsql volatile;
 create function pgdurable_engine.need_code(p_code integer) returns void language plpgsql immutable;
@@ -544,6 +546,7 @@ create function pgdurable_engine.notification_json(p_entry pgdurable_engine.noti
 create function pgdurable_engine.notifications_after(p_ids uuid[], p_seqs integer[]) returns SETOF pgdurable_engine.notification language sql stable;
 create function pgdurable_engine.notified_hints(p_delivered pgdurable_engine.notification[], p_worker uuid) returns pgdurable_engine.hint[] language sql stable;
 create function pgdurable_engine.only_new(p_new pgdurable_engine.submission[]) returns pgdurable_engine.submission[] language sql stable;
+create function pgdurable_engine.owners_of(p_ids uuid[], p_but uuid[]) returns uuid[] language sql volatile;
 create function pgdurable_engine.partition_key_bytes(p_id uuid) returns bytea language sql immutable strict;
 create function pgdurable_engine.partition_of(p_id uuid) returns integer language sql immutable strict;
 create function pgdurable_engine.partition_of_key(p_key text) returns integer language sql immutable strict;
@@ -578,12 +581,14 @@ create function pgdurable_engine.sweep(p_after uuid DEFAULT NULL::uuid, p_limit 
 create function pgdurable_engine.target_json(p_target text, p_scope text) returns json language sql stable;
 create function pgdurable_engine.tell_waiters(p_finished pgdurable_engine.finish[], p_ids uuid[], OUT notices pgdurable_engine.notice[], OUT hints pgdurable_engine.hint[]) returns record language sql volatile;
 create function pgdurable_engine.those_told(p_ids uuid[]) returns uuid[] language sql stable;
+create function pgdurable_engine.tree_of(p_ids uuid[]) returns uuid[] language sql volatile;
 create function pgdurable_engine.unserved(p_service text, p_deployment_id text) returns text language sql stable;
 create function pgdurable_engine.use_promises(p_uses pgdurable_engine.promise_use[]) returns pgdurable_engine.notice[] language plpgsql volatile;
 create function pgdurable_engine.utf8(p_bytes bytea) returns text language plpgsql stable strict;
 create function pgdurable_engine.utf8_json(p_bytes bytea) returns json language plpgsql stable strict;
 create function pgdurable_engine.wake(p_backing_off uuid[], p_aside uuid[], p_now timestamp with time zone) returns uuid[] language plpgsql volatile;
 create function pgdurable_engine.wakes(p_awaiting integer[], p_type smallint, p_index integer) returns boolean language sql immutable;
+create function pgdurable_engine.went_on(p_kill uuid[], p_pause uuid[], p_tree uuid[], p_fenced uuid[]) returns boolean language plpgsql volatile;
 create function pgdurable_engine.worker_lock(p_worker uuid) returns bigint language sql immutable;
 create function pgdurable_engine.write_state(p_state pgdurable_engine.state_write[]) returns void language plpgsql volatile;
 

@@ -16,7 +16,6 @@ language plpgsql
 as $$
 declare
     v_now      timestamptz := pgdurable_engine.clock();
-    v_ids      uuid[] := array(select s.id from unnest(p_signals) s);
     v_kill     uuid[];
     v_taken    uuid[];
     v_locked   uuid[];
@@ -27,20 +26,7 @@ declare
     v_woken    uuid[];
     v_hints    pgdurable_engine.hint[];
 begin
-    v_kill := pgdurable_engine.fence_tree(
-        array(select s.id from unnest(p_signals) s where s.type = 'kill'),
-        array(select s.id from unnest(p_signals) s where s.type = 'pause')
-    );
-    perform pgdurable_engine.lock_keys(array(
-        select pgdurable_engine.key_lock(i.service, i.key)
-        from pgdurable_engine.invocation i
-        where i.handler_type = 'exclusive'
-            and i.id = any (v_kill || array(select s.id from unnest(p_signals) s where s.type = 'cancel'))
-    ));
-    v_locked := v_ids || pgdurable_engine.next_of_keys(v_kill) || pgdurable_engine.those_told(
-        v_kill || array(select s.id from unnest(p_signals) s where s.type = 'cancel')
-    );
-    perform pgdurable_engine.lock_invocations(v_locked);
+    select l.killed, l.locked into v_kill, v_locked from pgdurable_engine.lock_signalled(p_signals) l;
 
     answers := pgdurable_engine.signal_answers(p_signals);
 
@@ -137,45 +123,120 @@ as $$
     ) i on true
 $$;
 
--- The invocations to kill with the calls that they wait for. Their workers, and those of the paused, are fenced, so
--- that the tree is complete when this returns: nobody below can call anything any more.
-create or replace function pgdurable_engine.fence_tree(p_kill uuid[], p_pause uuid[]) returns uuid[]
+-- All that these signals need, in the order of 20_locks.sql. `killed`: those to kill with the calls that they wait for.
+create or replace function pgdurable_engine.lock_signalled(
+    p_signals pgdurable_engine.signal[], out killed uuid[], out locked uuid[]
+)
 language plpgsql
 as $$
 declare
-    v_tree    uuid[];
-    v_owners  uuid[];
-    v_fenced  uuid[] := '{}';
+    v_ids    uuid[] := array(select s.id from unnest(p_signals) s);
+    v_kill   uuid[] := array(select s.id from unnest(p_signals) s where s.type = 'kill');
+    v_pause  uuid[] := array(select s.id from unnest(p_signals) s where s.type = 'pause');
+    v_cancel uuid[] := array(select s.id from unnest(p_signals) s where s.type = 'cancel');
+    v_fenced uuid[];
 begin
+    killed := '{}';
+    if cardinality(v_kill) = 0 and cardinality(v_pause) = 0 then
+        locked := pgdurable_engine.lock_ending(v_ids, '{}', v_cancel);
+        return;
+    end if;
     loop
-        with recursive tree (id) as (
-            select u from unnest(p_kill) u
-            union
-            select i.id
-            from tree t
-            cross join lateral (
-                select c.index, c.target_id from pgdurable_engine.journal c where c.id = t.id and c.type = 1037 offset 0
-            ) j
-            cross join lateral (
-                select x.id from pgdurable_engine.invocation x
-                where x.id = j.target_id and x.caller_id = t.id and x.caller_index = j.index
-                    and x.status <> 'completed'
-                offset 0
-            ) i
-        )
-        select coalesce(array_agg(t.id), '{}') into v_tree from tree t;
+        begin
+            select f.tree, f.fenced into killed, v_fenced from pgdurable_engine.fence_tree(v_kill, v_pause) f;
+            locked := pgdurable_engine.lock_ending(v_ids, killed, v_cancel);
+            exit when not pgdurable_engine.went_on(v_kill, v_pause, killed, v_fenced);
+            raise sqlstate 'PD000';
+        exception when sqlstate 'PD000' then
+            null;  -- gives back the locks, so that they are taken in order again
+        end;
+    end loop;
+end $$;
+
+-- The keys of those that may end, then the rows of all and of whoever hears of it, which are returned.
+create or replace function pgdurable_engine.lock_ending(p_ids uuid[], p_killed uuid[], p_cancelled uuid[])
+returns uuid[]
+language plpgsql
+as $$
+declare
+    v_ending uuid[] := p_killed || p_cancelled;
+    v_locked uuid[] := p_ids;
+begin
+    if cardinality(v_ending) > 0 then
+        perform pgdurable_engine.lock_keys(array(
+            select pgdurable_engine.key_lock(i.service, i.key)
+            from pgdurable_engine.invocation i
+            where i.handler_type = 'exclusive' and i.id = any (v_ending)
+        ));
+        v_locked := p_ids || pgdurable_engine.next_of_keys(p_killed) || pgdurable_engine.those_told(v_ending);
+    end if;
+    perform pgdurable_engine.lock_invocations(v_locked);
+    return v_locked;
+end $$;
+
+-- The invocations to kill with the calls that they wait for. Their workers, and those of the paused, are fenced: nobody
+-- below that runs can call anything any more.
+create or replace function pgdurable_engine.fence_tree(
+    p_kill uuid[], p_pause uuid[], out tree uuid[], out fenced uuid[]
+)
+language plpgsql
+as $$
+declare
+    v_owners uuid[];
+begin
+    fenced := '{}';
+    loop
+        tree := pgdurable_engine.tree_of(p_kill);
         -- Nobody claims them from here on: a worker that did would run them without having been fenced.
-        perform pgdurable_engine.lock_ready(v_tree || p_pause);
-        v_owners := array(
-            select distinct r.owner from pgdurable_engine.running r
-            where r.id = any (v_tree || p_pause) and r.owner <> all (v_fenced)
-        );
+        perform pgdurable_engine.lock_ready(tree || p_pause);
+        v_owners := pgdurable_engine.owners_of(tree || p_pause, fenced);
         exit when cardinality(v_owners) = 0;
         perform pgdurable_engine.fence_workers(v_owners);
-        v_fenced := v_fenced || v_owners;
+        fenced := fenced || v_owners;
     end loop;
-    return v_tree;
 end $$;
+
+-- Whether one that nobody ran when its tree was fenced has been run since, while its row was being waited for: it was
+-- woken, its time had come or its key was free, and a worker that is not fenced took it. With the rows locked nothing
+-- becomes ready any more, and with these nobody claims what is.
+create or replace function pgdurable_engine.went_on(p_kill uuid[], p_pause uuid[], p_tree uuid[], p_fenced uuid[])
+returns boolean
+language plpgsql
+as $$
+begin
+    perform pgdurable_engine.lock_ready(p_tree || p_pause);
+    return cardinality(pgdurable_engine.owners_of(p_tree || p_pause, p_fenced)) > 0
+        or exists (select unnest(pgdurable_engine.tree_of(p_kill)) except select unnest(p_tree));
+end $$;
+
+create or replace function pgdurable_engine.tree_of(p_ids uuid[]) returns uuid[]
+language sql
+as $$
+    with recursive tree (id) as (
+        select u from unnest(p_ids) u
+        union
+        select i.id
+        from tree t
+        cross join lateral (
+            select c.index, c.target_id from pgdurable_engine.journal c where c.id = t.id and c.type = 1037 offset 0
+        ) j
+        cross join lateral (
+            select x.id from pgdurable_engine.invocation x
+            where x.id = j.target_id and x.caller_id = t.id and x.caller_index = j.index
+                and x.status <> 'completed'
+            offset 0
+        ) i
+    )
+    select coalesce(array_agg(t.id), '{}') from tree t
+$$;
+
+create or replace function pgdurable_engine.owners_of(p_ids uuid[], p_but uuid[]) returns uuid[]
+language sql
+as $$
+    select array(
+        select distinct r.owner from pgdurable_engine.running r where r.id = any (p_ids) and r.owner <> all (p_but)
+    )
+$$;
 
 -- Off wherever they run or wait to run. The caller fenced the workers and holds keys and rows.
 create or replace function pgdurable_engine.leave(p_ids uuid[], out hints pgdurable_engine.hint[])

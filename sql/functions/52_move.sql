@@ -11,8 +11,8 @@ declare
     v_since    timestamptz;
 begin
     perform pg_advisory_xact_lock_shared(9070, 2);  -- nobody removes that deployment meanwhile
+    perform pgdurable_engine.lock_invocations(array[p_id]);  -- first: with it nobody makes it ready
     perform pgdurable_engine.lock_ready(array[p_id]);
-    perform pgdurable_engine.lock_invocations(array[p_id]);
     select i.service, i.status into v_service, v_status from pgdurable_engine.invocation i where i.id = p_id;
     if v_status is null then
         return 'not_found';

@@ -163,6 +163,31 @@ def test_a_kill_waits_for_what_is_being_committed(
     assert first.statuses(attempt.id, called) == ["completed", "completed"]
 
 
+def test_a_kill_waits_for_who_has_begun_one_meanwhile(
+    dsn: str, observer: psycopg.Connection, first: Story
+) -> None:
+    """Nobody ran it when the kill came. While that waited for a row, it was woken, claimed, and makes a call."""
+    attempt, called = first.run(numbered(2)), exclusive()
+    first.apply(attempt.suspend(-AWAKEABLE))
+    first.submit(earlier := numbered(1))
+    commit(first)
+    with telling(dsn) as third:
+        third.notify(earlier)
+        kills = [{"id": id, "type": "kill"} for id in (earlier["id"], attempt.id)]
+        kill = Other(dsn, first.me, lambda story: story.signals(*kills))
+        assert kill.blocked(observer)
+        first.notify(attempt.id)
+        commit(first)
+        again = first.claim_one()
+        commit(first)
+        first.apply(again.call(called))
+        commit(third)
+    assert kill.blocked(observer)
+    commit(first)
+    kill.finished()
+    assert first.statuses(earlier, attempt.id, called) == ["completed", "completed", "completed"]
+
+
 def test_a_killed_one_is_not_claimed_meanwhile(dsn: str, observer: psycopg.Connection, first: Story) -> None:
     first.submit(greeting := plain())
     commit(first)
