@@ -166,7 +166,7 @@ def test_a_kill_waits_for_what_is_being_committed(
 def test_a_kill_waits_for_who_has_begun_one_meanwhile(
     dsn: str, observer: psycopg.Connection, first: Story
 ) -> None:
-    """Nobody ran it when the kill came. While that waited for a row, it was woken, claimed, and makes a call."""
+    """Nobody ran it when the kill came. While that waited for a row, it was woken, and makes a call."""
     attempt, called = first.run(numbered(2)), exclusive()
     first.apply(attempt.suspend(-AWAKEABLE))
     first.submit(earlier := numbered(1))
