@@ -269,8 +269,9 @@ async def worker_clock_moved(breaker: Breaker, luck: Random) -> None:
 
 
 async def database_clock_moved(breaker: Breaker, luck: Random) -> None:
-    """There and back: leases end too soon or too late, and timers fire. What is set while it is ahead comes later
-    by as much, which has to be less than what a round waits for all to be done.
+    """There and back: leases end too soon or too late, and timers fire.
+
+    What is set while it is ahead comes later by as much: that must be less than what a round waits for.
     """
     for ahead in (luck.choice([-30.0, 10.0, 30.0]), 0.0):
         await statement(breaker, f"update pgdurable_testing.clock set ahead = {ahead}")
