@@ -38,6 +38,9 @@ ARMED: Final = "PGDURABLE_VERIFY_CRASH"
 REPORT: Final = "PGDURABLE_VERIFY_FAILPOINTS"
 """Environment: the file that failpoints are written to, one a line; and by a process that is to die ``serves
 <name of its file>`` when it has started and ``crashed <name of its file> <failpoint>`` when it ends."""
+ASKS_AGAIN: Final = "PGDURABLE_VERIFY_ASKS_AGAIN"
+"""Environment: nothing, or PostgreSQL rolls back every third call of a kind, so that it is sent again."""
+ROLLED_BACK: Final = "do $$ begin raise serialization_failure using message = 'this was planned'; end $$"
 SHARED: Final = tuple(f"pgdurable/store/{name}.py" for name in ("lane", "again", "verbs"))
 ENGINE: Final = (f"{ROOT}/pgdurable/", f"{ROOT}/sdk/")
 
@@ -161,10 +164,15 @@ def _watch_node(watch: Watch) -> None:
 def _watch_lanes(watch: Watch) -> None:
     send = Lane._send  # pyright: ignore[reportPrivateUsage]
     verbs = _verbs()
+    asks_again = bool(os.environ.get(ASKS_AGAIN))
+    calls = Counter[str]()
 
     async def watched(lane: Lane, text: str, *args: Any) -> Any:
         what = f"lane {lane._purpose}, {verbs[text]}"  # pyright: ignore[reportPrivateUsage]
         watch.hit(f"{what}: before it is sent")
+        calls[what] += 1
+        if asks_again and calls[what] % 3 == 1:
+            await send(lane, ROLLED_BACK)
         answer = await send(lane, text, *args)
         watch.hit(f"{what}: answered")
         return answer
