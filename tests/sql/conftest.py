@@ -40,3 +40,10 @@ def story(sql_connection: psycopg.Connection) -> Generator[Story]:
         yield Story(sql_connection)
     finally:
         sql_connection.rollback()
+
+
+@pytest.fixture
+def observer(dsn: str) -> Generator[psycopg.Connection]:
+    """It looks at who waits for whom, and holds nothing."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection

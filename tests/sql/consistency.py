@@ -71,5 +71,17 @@ def assert_consistent(story: Story) -> None:
         where (i.status = 'completed') <> exists (
             select from pgdurable_engine.journal j where j.id = i.id and j.type = 1025
         )
+        union all
+        select 'its journal goes on behind its output', j.id
+        from pgdurable_engine.journal j
+        where j.type = 1025 and exists (
+            select from pgdurable_engine.journal x where x.id = j.id and x.index > j.index
+        )
+        union all
+        select 'goes on, and who waits for it was killed', i.id
+        from pgdurable_engine.journal j
+        join pgdurable_engine.invocation i on i.caller_id = j.id
+        where j.type = 1025 and convert_from(j.value, 'UTF8') like '%"killed"%'
+            and i.caller_index is not null and i.status <> 'completed'
     """)
     assert broken == [], broken

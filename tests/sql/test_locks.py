@@ -55,12 +55,6 @@ class Other(threading.Thread):
         return self.result
 
 
-@pytest.fixture
-def observer(dsn: str) -> Generator[psycopg.Connection]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        yield connection
-
-
 @contextmanager
 def telling(dsn: str) -> Generator[Story]:
     """A story on a connection of its own, whose worker is there for all to see."""

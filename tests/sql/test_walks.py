@@ -26,7 +26,7 @@ from tests.sql.story import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 STEPS = 60
 DEPLOYMENTS = ["dp_one", "dp_two"]
@@ -177,30 +177,31 @@ class Walk:
         )[0]  # fmt: skip
         happening()
 
-    # --- and in the end
 
-    def finish(self) -> None:
-        """Everything is resumed, run and completed; then nothing is left but results."""
-        for worker in self.workers:
-            self.story.call("end_worker", p_worker=worker)
-        workers = [self.story.worker(deployment, lease=1e6) for deployment in DEPLOYMENTS]
-        for _ in range(200):
-            self.story.sleep(100)
-            self.story.fire()
-            stuck = self.story.rows(
-                "select id::text from pgdurable_engine.invocation where status in ('suspended', 'paused')"
-            )
-            if stuck:
-                self.story.signals(*({"id": id, "type": "resume"} for (id,) in stuck))
-            claimed = [attempts for worker in workers if (attempts := self.story.claim(worker, room=100))]
-            for attempts in claimed:
-                self.story.apply(*(attempt.complete() for attempt in attempts))
-            if not claimed and not stuck and self.story.count("timer") == 0:
-                break
-        left = self.story.rows("select status, count(*) from pgdurable.sys_invocation group by 1")
-        assert [status for status, _ in left if status != "completed"] == []
-        empty = ["ready", "running", "key_holder", "inbox", "timer", "waiter", "failure"]
-        assert {table: self.story.count(table) for table in empty} == dict.fromkeys(empty, 0)
+def finish(story: Story, workers: Sequence[str], deployments: Sequence[str | None]) -> None:
+    """Everything is resumed, run and completed by others; then nothing is left but results."""
+    for worker in workers:
+        story.call("end_worker", p_worker=worker)
+    fresh = [story.worker(deployment, lease=1e6) for deployment in deployments]
+    for _ in range(200):
+        story.sleep(100)
+        story.fire()
+        stuck = story.rows(
+            "select id::text from pgdurable_engine.invocation where status in ('suspended', 'paused')"
+        )
+        if stuck:
+            story.signals(*({"id": id, "type": "resume"} for (id,) in stuck))
+        claimed = [attempts for worker in fresh if (attempts := story.claim(worker, room=100))]
+        for attempts in claimed:
+            story.apply(*(attempt.complete() for attempt in attempts))
+        if not claimed and not stuck and story.count("timer") == 0:
+            break
+    left = story.rows("select status, count(*) from pgdurable.sys_invocation group by 1")
+    assert [status for status, _ in left if status != "completed"] == []
+    empty = ["ready", "running", "key_holder", "inbox", "timer", "waiter", "failure"]
+    assert {table: story.count(table) for table in empty} == dict.fromkeys(empty, 0)
+    for worker in fresh:
+        story.call("end_worker", p_worker=worker)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -209,5 +210,5 @@ def test_walk(story: Story, seed: int) -> None:
     for _ in range(STEPS):
         walk.step()
         assert_consistent(story)
-    walk.finish()
+    finish(story, walk.workers, DEPLOYMENTS)
     assert_consistent(story)
