@@ -12,6 +12,8 @@ export UV_NO_PROGRESS := 1
 
 # The project's own .venv, whatever environment the caller happens to have active.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# Images often set this. Then each of the many processes that tests start compiles all that it imports: twice the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets
