@@ -537,6 +537,7 @@ create function pgdurable_engine.lock_signalled(p_signals pgdurable_engine.signa
 create function pgdurable_engine.milliseconds(p_at timestamp with time zone) returns bigint language sql immutable strict;
 create function pgdurable_engine.move(p_id uuid, p_deployment_id text) returns text language plpgsql volatile;
 create function pgdurable_engine.need_code(p_code integer) returns void language plpgsql immutable;
+create function pgdurable_engine.need_read_committed() returns void language plpgsql stable;
 create function pgdurable_engine.need_text(p_what text, p_text text, p_most integer DEFAULT 1024) returns void language plpgsql immutable;
 create function pgdurable_engine.need_value(p_value json, p_bytes bytea) returns void language plpgsql immutable;
 create function pgdurable_engine.next_of_keys(p_ids uuid[]) returns uuid[] language sql stable;

@@ -20,6 +20,7 @@ from psycopg.rows import BaseRowFactory, class_row, tuple_row
 from pgdurable.embedded import DEFAULT_PORT, os_user
 from pgdurable.store.again import again_blocking
 from pgdurable.store.errors import SchemaMoved, TryAgain, translate
+from pgdurable.store.isolation import read_committed_blocking
 from pgdurable.store.query import query
 from pgdurable.store.said import said_by
 from pgdurable_cli.errors import Failure
@@ -157,9 +158,13 @@ class Database:
             return Table(columns, cursor.fetchall() if columns else [])
 
     def _send(self, statement: Query[Row], *arguments: object) -> list[Row]:
-        with passing_told_apart(), self._cursor(class_row(statement.row)) as cursor:
-            cursor.execute(statement.text.encode(), arguments)
-            return cursor.fetchall()
+        def rows() -> list[Row]:
+            with self._cursor(class_row(statement.row)) as cursor:
+                cursor.execute(statement.text.encode(), arguments)
+                return cursor.fetchall()
+
+        with passing_told_apart():
+            return read_committed_blocking(self._connection, rows)
 
     def _cursor(self, factory: BaseRowFactory[Row]) -> psycopg.Cursor[Row]:
         return psycopg.RawCursor(self._connection, row_factory=factory)

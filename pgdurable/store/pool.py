@@ -24,6 +24,7 @@ from pgdurable.store.errors import (
     Unstorable,
     translate,
 )
+from pgdurable.store.isolation import read_committed, read_committed_blocking
 from pgdurable.store.query import query
 from pgdurable.store.said import said_by
 
@@ -82,7 +83,7 @@ class AsyncPool:
     async def _send(self, name: str, *arguments: object) -> Rows:
         connection = await self._connection()
         try:
-            return await async_rows(connection, name, *arguments)
+            return await read_committed(connection, lambda: async_rows(connection, name, *arguments))
         except (psycopg.Error, UnicodeEncodeError) as error:
             failure = translated(error)
             if isinstance(failure, OutcomeUnknown):
@@ -148,7 +149,7 @@ class SyncPool:
     def _send(self, name: str, *arguments: object) -> Rows:
         connection = self._connection()
         try:
-            return sync_rows(connection, name, *arguments)
+            return read_committed_blocking(connection, lambda: sync_rows(connection, name, *arguments))
         except (psycopg.Error, UnicodeEncodeError) as error:
             failure = translated(error)
             if isinstance(failure, OutcomeUnknown):

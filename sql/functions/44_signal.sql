@@ -26,6 +26,7 @@ declare
     v_woken    uuid[];
     v_hints    pgdurable_engine.hint[];
 begin
+    perform pgdurable_engine.need_read_committed();
     select l.killed, l.locked into v_kill, v_locked from pgdurable_engine.lock_signalled(p_signals) l;
 
     answers := pgdurable_engine.signal_answers(p_signals);
@@ -359,6 +360,7 @@ declare
     v_notices   pgdurable_engine.notice[];
     v_hints     pgdurable_engine.hint[];
 begin
+    perform pgdurable_engine.need_read_committed();
     insert into pgdurable_engine.promise (service, key, name) values (p_service, p_key, p_name) on conflict do nothing;
     select p.outcome is not null into v_late from pgdurable_engine.promise p
     where p.service = p_service and p.key = p_key and p.name = p_name

@@ -10,6 +10,7 @@ declare
     v_status   pgdurable_engine.invocation_status;
     v_since    timestamptz;
 begin
+    perform pgdurable_engine.need_read_committed();
     perform pg_advisory_xact_lock_shared(9070, 2);  -- nobody removes that deployment meanwhile
     perform pgdurable_engine.lock_invocations(array[p_id]);  -- first: with it nobody makes it ready
     perform pgdurable_engine.lock_ready(array[p_id]);

@@ -39,3 +39,16 @@ begin
             using errcode = 'PD006', hint = 'store it elsewhere and pass a reference';
     end if;
 end $$;
+
+-- Raises PD005 in a transaction that sees rows as they were when it began, or its statement did: what a verb looks at
+-- after it has waited for a lock would be older than the lock. Connections of the engine set their isolation; people in
+-- psql have that of their database.
+create or replace function pgdurable_engine.need_read_committed() returns void
+language plpgsql stable
+as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'this cannot be done in a transaction that is %', current_setting('transaction_isolation')
+            using errcode = 'PD005', hint = 'begin isolation level read committed';
+    end if;
+end $$;

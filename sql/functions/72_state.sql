@@ -31,6 +31,7 @@ declare
     v_type   text := (select s.type from pgdurable_engine.service s where s.name = p_service);
     v_status pgdurable_engine.invocation_status;
 begin
+    perform pgdurable_engine.need_read_committed();
     perform pgdurable_engine.need_text('service', p_service);
     perform pgdurable_engine.need_text('key', p_key, 1100);  -- a scope stands in front of it
     perform pgdurable_engine.need_text('name of state', n.name) from unnest(p_names) n (name);

@@ -23,6 +23,9 @@ def awakeable(id: str) -> str:
     return ids.awakeable_id(uuid.UUID(id), AWAKEABLE)
 
 
+SOMEBODY = text("00000000-0000-4000-8000-000000000000")
+
+
 def test_cancel_pause_resume_kill(story: Story) -> None:
     attempt = story.run(plain())
     answers = [
@@ -39,6 +42,31 @@ def test_nobody(story: Story, verb: str) -> None:
     with pytest.raises(psycopg.Error) as raised:
         story.value(call, ["inv_1nonsense"])
     assert raised.value.sqlstate == "PD003"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *[f"{verb}('{SOMEBODY}')" for verb in ("cancel", "pause", "resume", "kill")],
+        *["set_state('Counter', 'k', 'n', '1')", "clear_state('Counter', 'k')"],
+        f"resume('{SOMEBODY}', 'latest')",
+        "resolve_promise('Signup', 'w', 'p', '1')",
+        "reject_promise('Signup', 'w', 'p', 'no')",
+    ],
+)
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_what_is_older_than_its_locks_is_not_looked_at(dsn: str, isolation: str, call: str) -> None:
+    """A kill, for one, would not see who has just begun what it ends."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"begin isolation level {isolation}".encode())
+        with pytest.raises(
+            psycopg.Error, match=f"cannot be done in a transaction that is {isolation}"
+        ) as raised:
+            connection.execute(f"select pgdurable.{call}".encode())
+        assert (raised.value.sqlstate, raised.value.diag.message_hint) == (
+            "PD005",
+            "begin isolation level read committed",
+        )
 
 
 def test_purge(story: Story) -> None:
