@@ -259,9 +259,11 @@ async def role_changed(breaker: Breaker, luck: Random) -> None:
         ]
     )
     await statement(breaker, f"alter database {DATABASE} set {setting}")
-    await backends_terminated(breaker, luck)
-    await asyncio.sleep(luck.uniform(1, 4))
-    await statement(breaker, f"alter database {DATABASE} reset {setting.partition(' ')[0]}")
+    try:
+        await backends_terminated(breaker, luck)  # which fails where PostgreSQL has just gone away
+        await asyncio.sleep(luck.uniform(1, 4))
+    finally:
+        await statement(breaker, f"alter database {DATABASE} reset {setting.partition(' ')[0]}")
 
 
 async def worker_clock_moved(breaker: Breaker, luck: Random) -> None:

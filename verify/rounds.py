@@ -163,6 +163,7 @@ class Round:
 
     async def _heal(self, cluster: Cluster, load: Load) -> None:
         """Nothing breaks any more: everything is answered, and everything completes."""
+        cluster.database.close()  # it may have settings that were the database's for a while
         for slot in cluster.slots:
             slot.link.heal()
             if slot.network is not None:
