@@ -34,6 +34,11 @@ ADVISORY = """
 """
 
 
+def keeps_a_lock(connection: psycopg.Connection) -> bool:
+    """Whether some session does. Those of a transaction come and go, so it is enough to see none once."""
+    return all(connection.execute(ADVISORY).fetchone() != (0,) for _ in range(1000))
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     path = tmp_path / "app.py"
@@ -67,7 +72,7 @@ def test_no_lock_of_a_session_is_left_with_the_pooler(app: Path, dsn: str, poole
         assert running.post("/Greeter/greet", "Mary") == "Hello Mary"
         row = here.execute("select bool_or(present) from pgdurable_engine.worker").fetchone()
         assert row == (False,), "nobody judges it by a lock that it cannot hold"
-        assert here.execute(ADVISORY).fetchone() == (0,)
+        assert not keeps_a_lock(here)
 
 
 def test_statement_mode_is_refused_in_one_line(app: Path, dsn: str, statement_pooler: Pooler) -> None:
@@ -129,4 +134,4 @@ def test_many_migrate_at_once(empty_dsn: str, pooler: Pooler) -> None:
     assert sorted(changed) == [False, False, True]
     with psycopg.connect(empty_dsn) as connection:
         assert connection.execute("select pgdurable.f()").fetchone() == (1,)
-        assert connection.execute(ADVISORY).fetchone() == (0,)
+        assert not keeps_a_lock(connection)
