@@ -31,6 +31,8 @@ CRASHED = 9
 """The exit code of a process that a handler ended."""
 CHILDHOOD: Final = timedelta(seconds=0.6)
 CHILDREN: Final = 60
+HELD: Final = 0.2
+"""Seconds for which somebody keeps a guest book."""
 
 soon = InvocationRetryPolicy(initial_interval=timedelta(milliseconds=20), max_attempts=10_000)
 register = VirtualObject("Register", invocation_retry_policy=soon)
@@ -84,6 +86,15 @@ async def linger_and_sign(ctx: ObjectContext, name: str) -> int:
     """Likewise, but hold the book for a step, in the midst of it."""
     names: list[str] = await ctx.get("names", type_hint=list[str]) or []
     await ctx.run_typed("linger", lambda: None)
+    ctx.set("names", [*names, name])
+    return len(names)
+
+
+@book.handler()
+async def hold_and_sign(ctx: ObjectContext, name: str) -> int:
+    """Likewise, but hold it for so long that others come and wait."""
+    names: list[str] = await ctx.get("names", type_hint=list[str]) or []
+    await ctx.run_typed("hold", partial(asyncio.sleep, HELD))
     ctx.set("names", [*names, name])
     return len(names)
 

@@ -148,6 +148,7 @@ class Load:
         others: list[Callable[[Random], Coroutine[Any, Any, None]]] = [
             *[self._register, self._tally, self._delayed, self._echo, self.scenes.chain, self.scenes.family],
             *[self.scenes.guests] * 3,
+            self.scenes.queue,
             *([self._register, self._register, self.scenes.chain] if self.intensity > 1 else []),
         ]
         for number, what in enumerate([self._program] * self.intensity + others):

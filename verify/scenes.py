@@ -27,6 +27,8 @@ SIGNATURES: Final = 12
 """In a guest book: few, as whoever was wrong about a key keeps off it for a while."""
 TOGETHER: Final = (1, 3, 12)
 """Who sign it at once."""
+QUEUES: Final = (4, 8)
+"""Who come while somebody has it, and who has it."""
 AGAIN: Final = 0.1
 PATIENCE: Final = 600.0
 BEGUN: Final = """
@@ -73,6 +75,20 @@ class Scenes:
         book, together = self._next("book"), luck.choice(TOGETHER)
         for _ in range(SIGNATURES // together):
             await asyncio.gather(*(self._sign(book, luck) for _ in range(together)))
+
+    async def queue(self, luck: Random) -> None:
+        """Somebody keeps a guest book; others come one after the other, and wait for it in that order."""
+        book = self._next("book")
+        names = [self._next("guest") for _ in range(luck.choice(QUEUES))]
+        handlers = ["hold_and_sign", *["sign"] * len(names)]
+        ids = [
+            await self._caller.begin("Book", handler, name, key=book, once=name)
+            for handler, name in zip(handlers, names, strict=False)
+        ]
+        for name, id in zip(names, ids, strict=True):
+            status, place = await self._caller.attach(id)
+            assert status == 200, f"{name} in {book}: {status} {place!r}"
+            self._seen.signatures.setdefault(book, {})[name] = msgspec.json.decode(place), 1
 
     async def _sign(self, book: str, luck: Random) -> None:
         name = self._next("guest")
