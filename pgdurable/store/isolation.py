@@ -1,8 +1,8 @@
 """Verbs want transactions that are read committed, which a database may not give by default.
 
 A setting of the session would do, but a pooler gives sessions to others. So where PostgreSQL says that it is
-not so, the statement is sent again in a transaction that says what it is: three round trips in place of
-one, and only there.
+not so, the statement is sent again in a transaction that says what it is: four round trips in place of one,
+and only there.
 """
 
 from __future__ import annotations

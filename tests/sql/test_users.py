@@ -24,6 +24,7 @@ def awakeable(id: str) -> str:
 
 
 SOMEBODY = text("00000000-0000-4000-8000-000000000000")
+AWAITED = awakeable("00000000-0000-4000-8000-000000000000")
 
 
 def test_cancel_pause_resume_kill(story: Story) -> None:
@@ -50,6 +51,8 @@ def test_nobody(story: Story, verb: str) -> None:
         *[f"{verb}('{SOMEBODY}')" for verb in ("cancel", "pause", "resume", "kill")],
         *["set_state('Counter', 'k', 'n', '1')", "clear_state('Counter', 'k')"],
         f"resume('{SOMEBODY}', 'latest')",
+        f"resolve_awakeable('{AWAITED}', '1')",
+        f"reject_awakeable('{AWAITED}', 'no')",
         "resolve_promise('Signup', 'w', 'p', '1')",
         "reject_promise('Signup', 'w', 'p', 'no')",
     ],

@@ -9,12 +9,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from pgdurable.store.pool import AsyncPool, SyncPool
 from pgdurable_cli.database import Query, connected
 from pgdurable_sdk import ids
-from tests.sql.story import Row, Story, plain
+from tests.sql.story import Row, Story, exclusive, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +70,23 @@ def test_a_command(dsn: str, story: Story) -> None:
         assert database.all(Query("kill", Answer), id) == [Answer("done")]
         assert database.all(Query("kill", Answer), id) == [Answer("completed")]
     assert story.status(greeting) == "completed"
+
+
+@pytest.mark.parametrize(
+    ("completes", "error"), [(False, errors.UniqueViolation), (True, errors.SerializationFailure)]
+)
+def test_a_transaction_of_the_callers_own_is_to_be_done_again(
+    dsn: str, story: Story, completes: bool, error: type[psycopg.Error]
+) -> None:
+    """What it sends goes to an object that others have sent to since it began."""
+    holder = story.run(exclusive())
+    story.connection.commit()
+    with psycopg.connect(dsn) as connection:
+        theirs = Story(connection)
+        story.sleep(0)
+        if completes:
+            story.apply(holder.complete())
+        story.submit(exclusive())
+        story.connection.commit()
+        with pytest.raises(error):
+            theirs.submit(exclusive())
