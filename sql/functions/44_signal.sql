@@ -198,8 +198,8 @@ begin
 end $$;
 
 -- Whether one that nobody ran when its tree was fenced has been run since, while its row was being waited for: it was
--- woken, its time had come or its key was free, and a worker that is not fenced took it. With the rows locked nothing
--- becomes ready any more, and with these nobody claims what is.
+-- woken, its time had come or its key was free, and a worker that is not fenced took it. With the rows of invocations
+-- locked nothing becomes ready any more, and with those of `ready`, which are locked here, nobody claims what is.
 create or replace function pgdurable_engine.went_on(p_kill uuid[], p_pause uuid[], p_tree uuid[], p_fenced uuid[])
 returns boolean
 language plpgsql
