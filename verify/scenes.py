@@ -80,10 +80,10 @@ class Scenes:
         """Somebody keeps a guest book; others come one after the other, and wait for it in that order."""
         book = self._next("book")
         names = [self._next("guest") for _ in range(luck.choice(QUEUES))]
-        handlers = ["hold_and_sign", *["sign"] * len(names)]
+        handlers = ["hold_and_sign", *["sign"] * (len(names) - 1)]
         ids = [
             await self._caller.begin("Book", handler, name, key=book, once=name)
-            for handler, name in zip(handlers, names, strict=False)
+            for handler, name in zip(handlers, names, strict=True)
         ]
         for name, id in zip(names, ids, strict=True):
             status, place = await self._caller.attach(id)
