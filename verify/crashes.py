@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from verify import report
 from verify.cluster import Options
-from verify.failpoints import ARMED, ASKS_AGAIN, REPORT
+from verify.failpoints import ARMED, REPORT, UNLUCKY
 from verify.faults import carry_out, plan
 from verify.rounds import Outcome, Round
 
@@ -157,8 +157,8 @@ class Campaign:
         armed = ""
         if slot.number < self.width and not self._paused and not self.over:
             armed = self._arm(slot.number)
-        asks_again = "yes" if armed or self.stretch is None else ""
-        return {"environment": {ARMED: armed, REPORT: str(self._report), ASKS_AGAIN: asks_again}}
+        unlucky = "yes" if armed or self.stretch is None else ""
+        return {"environment": {ARMED: armed, REPORT: str(self._report), UNLUCKY: unlucky}}
 
     def _arm(self, number: int) -> str:
         """A file of failpoints for the victim of a place: each has its share of those that are left."""

@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pgdurable.node import Node
+from pgdurable.store.errors import Unavailable
 from pgdurable.store.heart import Heart
 from pgdurable.store.lane import Lane
+from pgdurable.store.listener import Listener
 from pgdurable.store.query import query
 from tests.engine.processes import ROOT
 
@@ -38,9 +40,15 @@ ARMED: Final = "PGDURABLE_VERIFY_CRASH"
 REPORT: Final = "PGDURABLE_VERIFY_FAILPOINTS"
 """Environment: the file that failpoints are written to, one a line; and by a process that is to die ``serves
 <name of its file>`` when it has started and ``crashed <name of its file> <failpoint>`` when it ends."""
-ASKS_AGAIN: Final = "PGDURABLE_VERIFY_ASKS_AGAIN"
-"""Environment: nothing, or PostgreSQL rolls back every third call of a kind, so that it is sent again."""
+UNLUCKY: Final = "PGDURABLE_VERIFY_UNLUCKY"
+"""Environment: nothing, or what seldom happens happens all the time: of the calls of a kind PostgreSQL rolls
+back every third, so that it is sent again, every third finds somebody else at its connection, and every
+seventh no PostgreSQL; and whoever listens anew comes upon somebody who adds a channel."""
 ROLLED_BACK: Final = "do $$ begin raise serialization_failure using message = 'this was planned'; end $$"
+OCCUPIED: Final = 0.005
+"""Seconds for which somebody else is at the connection of a call, and"""
+OCCUPIED_LONG: Final = 0.2
+"""at the one that listens: it has to be opened first."""
 SHARED: Final = tuple(f"pgdurable/store/{name}.py" for name in ("lane", "again", "verbs"))
 ENGINE: Final = (f"{ROOT}/pgdurable/", f"{ROOT}/sdk/")
 
@@ -142,8 +150,10 @@ def install() -> None:
 
     asyncio.get_running_loop().set_task_factory(factory)
     _watch_node(watch)
-    _watch_lanes(watch)
+    _watch_lanes(watch, unlucky=bool(os.environ.get(UNLUCKY)))
     _watch_hearts(watch)
+    if os.environ.get(UNLUCKY):
+        _occupy_listeners()
 
 
 def _watch_node(watch: Watch) -> None:
@@ -161,23 +171,44 @@ def _watch_node(watch: Watch) -> None:
     setattr(Node, "stop", watched_stop)  # noqa: B010
 
 
-def _watch_lanes(watch: Watch) -> None:
+def _watch_lanes(watch: Watch, *, unlucky: bool) -> None:
     send = Lane._send  # pyright: ignore[reportPrivateUsage]
     verbs = _verbs()
-    asks_again = bool(os.environ.get(ASKS_AGAIN))
     calls = Counter[str]()
 
     async def watched(lane: Lane, text: str, *args: Any) -> Any:
         what = f"lane {lane._purpose}, {verbs[text]}"  # pyright: ignore[reportPrivateUsage]
         watch.hit(f"{what}: before it is sent")
         calls[what] += 1
-        if asks_again and calls[what] % 3 == 1:
+        if unlucky and calls[what] % 7 == 0:
+            lane._abandon()  # pyright: ignore[reportPrivateUsage]
+            raise Unavailable("this was planned")
+        if unlucky and calls[what] % 3 == 1:
             await send(lane, ROLLED_BACK)
+        if unlucky and calls[what] % 3 == 2:
+            await _occupy(lane._turn, OCCUPIED)  # pyright: ignore[reportPrivateUsage]
         answer = await send(lane, text, *args)
         watch.hit(f"{what}: answered")
         return answer
 
     setattr(Lane, "_send", watched)  # noqa: B010
+
+
+def _occupy_listeners() -> None:
+    listen = Listener._listen  # pyright: ignore[reportPrivateUsage]
+
+    async def occupied(listener: Listener, dsn: str) -> None:
+        await _occupy(listener._turn, OCCUPIED_LONG)  # pyright: ignore[reportPrivateUsage]
+        await listen(listener, dsn)
+
+    setattr(Listener, "_listen", occupied)  # noqa: B010
+
+
+async def _occupy(turn: asyncio.Lock, seconds: float) -> None:
+    """Somebody else's, from now on: no wait, and so no failpoint. Nothing if it is somebody's already."""
+    if not turn.locked():
+        await turn.acquire()
+        asyncio.get_running_loop().call_later(seconds, turn.release)
 
 
 def _watch_hearts(watch: Watch) -> None:

@@ -27,9 +27,22 @@ class AliasedGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Usage lines and errors speak of the long name."""
+        """Usage lines and errors speak of the long name. Who names a command of a group alone, as `kill` of
+        `invocations kill`, is told where it is.
+        """
+        meant = [] if self.get_command(ctx, args[0]) else self._groups_with(ctx, args[0])
+        if meant:
+            places = " or ".join(f"'{group} {args[0]}'" for group in meant)
+            raise click.UsageError(f"No such command '{args[0]}'. Did you mean {places}?", ctx)
         _, command, rest = super().resolve_command(ctx, args)
         return (command.name if command else None), command, rest
+
+    def _groups_with(self, ctx: click.Context, name: str) -> list[str]:
+        return [
+            group
+            for group, command in self.commands.items()
+            if isinstance(command, click.Group) and command.get_command(ctx, name)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: list[tuple[str, str]] = []

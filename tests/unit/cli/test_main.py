@@ -67,6 +67,8 @@ def test_aliases_are_listed() -> None:
     ("arguments", "message"),
     [
         (("nonsense",), "No such command 'nonsense'"),
+        (("kill", "inv_1"), "No such command 'kill'. Did you mean 'invocations kill'?"),
+        (("get",), "Did you mean 'services get' or 'invocations get' or"),
         (("inv", "ls", "--status", "asleep"), "'asleep' is not one of 'scheduled'"),
         (("inv", "cancel"), "Missing argument 'QUERY...'"),
         (("inv", "cancel", "/add"), "neither an invocation id nor Service[/key][/handler]"),
