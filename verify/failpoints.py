@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pgdurable.node import Node
+from pgdurable.store import listener as listener_module
 from pgdurable.store.errors import Unavailable
 from pgdurable.store.heart import Heart
 from pgdurable.store.lane import Lane
@@ -43,12 +44,12 @@ REPORT: Final = "PGDURABLE_VERIFY_FAILPOINTS"
 UNLUCKY: Final = "PGDURABLE_VERIFY_UNLUCKY"
 """Environment: nothing, or what seldom happens happens all the time: of the calls of a kind PostgreSQL rolls
 back every third, so that it is sent again, every third finds somebody else at its connection, and every
-seventh no PostgreSQL; and whoever listens anew comes upon somebody who adds a channel."""
+seventh no PostgreSQL; and there is always somebody who adds a channel to the connection that listens."""
 ROLLED_BACK: Final = "do $$ begin raise serialization_failure using message = 'this was planned'; end $$"
 OCCUPIED: Final = 0.005
 """Seconds for which somebody else is at the connection of a call, and"""
 OCCUPIED_LONG: Final = 0.2
-"""at the one that listens: it has to be opened first."""
+"""for as long as that, time after time, at the one that listens."""
 SHARED: Final = tuple(f"pgdurable/store/{name}.py" for name in ("lane", "again", "verbs"))
 ENGINE: Final = (f"{ROOT}/pgdurable/", f"{ROOT}/sdk/")
 
@@ -186,7 +187,7 @@ def _watch_lanes(watch: Watch, *, unlucky: bool) -> None:
         if unlucky and calls[what] % 3 == 1:
             await send(lane, ROLLED_BACK)
         if unlucky and calls[what] % 3 == 2:
-            await _occupy(lane._turn, OCCUPIED)  # pyright: ignore[reportPrivateUsage]
+            _occupy(lane._turn, OCCUPIED)  # pyright: ignore[reportPrivateUsage]
         answer = await send(lane, text, *args)
         watch.hit(f"{what}: answered")
         return answer
@@ -198,17 +199,31 @@ def _occupy_listeners() -> None:
     listen = Listener._listen  # pyright: ignore[reportPrivateUsage]
 
     async def occupied(listener: Listener, dsn: str) -> None:
-        await _occupy(listener._turn, OCCUPIED_LONG)  # pyright: ignore[reportPrivateUsage]
-        await listen(listener, dsn)
+        others = asyncio.create_task(_keep_occupying(listener._turn))  # pyright: ignore[reportPrivateUsage]
+        try:
+            await listen(listener, dsn)
+        finally:
+            others.cancel()
 
     setattr(Listener, "_listen", occupied)  # noqa: B010
+    setattr(listener_module, "CHECK", 5 * OCCUPIED_LONG)  # noqa: B010 (seldom is it at its connection)
 
 
-async def _occupy(turn: asyncio.Lock, seconds: float) -> None:
-    """Somebody else's, from now on: no wait, and so no failpoint. Nothing if it is somebody's already."""
-    if not turn.locked():
-        await turn.acquire()
+async def _keep_occupying(turn: asyncio.Lock) -> None:
+    while True:
+        _occupy(turn, OCCUPIED_LONG)
+        await asyncio.sleep(2 * OCCUPIED_LONG)
+
+
+def _occupy(turn: asyncio.Lock, seconds: float) -> None:
+    """Somebody else's, from now on, if it can be had at once: to wait for it would be a failpoint of ours."""
+    acquiring = turn.acquire()
+    try:
+        acquiring.send(None)
+    except StopIteration:
         asyncio.get_running_loop().call_later(seconds, turn.release)
+    else:
+        acquiring.close()
 
 
 def _watch_hearts(watch: Watch) -> None:

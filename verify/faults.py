@@ -370,7 +370,9 @@ def plan(seed: int, seconds: float, names: list[str]) -> list[Planned]:
 
 
 async def carry_out(breaker: Breaker, seed: int, planned: list[Planned], check: Callable[[], None]) -> None:
-    """All of a plan, each at its time; returns when the last is mended. ``check`` may end it early."""
+    """All of a plan, each at its time; returns when the last is mended. ``check`` may end it early; so may
+    who cancels it, and what has begun is mended first.
+    """
     loop = asyncio.get_running_loop()
     began, tasks = loop.time(), list[asyncio.Task[None]]()
     try:
@@ -380,6 +382,10 @@ async def carry_out(breaker: Breaker, seed: int, planned: list[Planned], check: 
                 check()
             tasks.append(asyncio.create_task(one(breaker, seed, fault)))
         await asyncio.gather(*tasks)
+    except asyncio.CancelledError:
+        # Else PostgreSQL might have been stopped, and nobody starts it again.
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
     finally:
         for task in tasks:
             task.cancel()

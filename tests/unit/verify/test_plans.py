@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
+from typing import Any, cast
 
 import pytest
 
 from verify.__main__ import main
 from verify.checkers import INVARIANTS
-from verify.faults import FAULTS, plan
+from verify.faults import FAULTS, Breaker, Planned, carry_out, plan
 from verify.mutants import Mutant, mutants
 
 
@@ -22,6 +24,26 @@ def test_something_breaks_every_two_seconds_and_everything_in_a_minute() -> None
     planned = plan(7, 60, list(FAULTS))
     assert all(later.at - earlier.at < 2 for earlier, later in pairwise(planned))
     assert {fault.name for fault in planned} == set(FAULTS)
+
+
+async def test_who_ends_a_plan_early_finds_mended_what_was_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, mended = asyncio.Event(), False
+
+    async def fault(*_: Any) -> None:
+        nonlocal mended
+        broken.set()
+        await asyncio.sleep(0.01)
+        mended = True
+
+    monkeypatch.setitem(FAULTS, "worker_killed", fault)
+    planned = [Planned(0, 0, "worker_killed"), Planned(1, 3600, "postgres_restarted")]
+    nothing = cast("Any", None)
+    carried_out = asyncio.create_task(carry_out(Breaker(nothing, nothing), 7, planned, lambda: None))
+    await broken.wait()
+    carried_out.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await carried_out
+    assert mended
 
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
