@@ -1,5 +1,5 @@
 """`python -m pgdurable_cli` is `pgdurable`."""
 
-from pgdurable_cli import main
+from pgdurable_cli.main import main
 
 main(prog_name="pgdurable")

@@ -155,6 +155,7 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_YOUNG)
+    gc.enable()  # again, where nobody looked while it was loaded
 
 
 def serve_until_signal(serving: Serving, ready: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
-from pgdurable_cli import main
+from pgdurable_cli.main import main
 from tests.sql.story import Story
 
 if TYPE_CHECKING:

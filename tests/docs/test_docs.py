@@ -17,7 +17,7 @@ from psycopg import sql
 
 import pgdurable
 from pgdurable.config import Settings
-from pgdurable_cli import main
+from pgdurable_cli.main import main
 from pgdurable_sdk.retry import InvocationRetryPolicy
 from tests.circumstances.programs.situations import ANSWERS
 from tests.docs import options, reference

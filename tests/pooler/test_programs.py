@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from pgdurable.store.migrate import migrate
-from pgdurable_cli import main
+from pgdurable_cli.main import main
 from tests.cli.processes import APP, ended, started
 from tests.client.flavours import make
 from tests.fixtures.postgres import free_port

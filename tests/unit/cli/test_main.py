@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pgdurable.__about__ import __version__
-from pgdurable_cli import main
+from pgdurable_cli.main import main
 
 TOUR = str(Path(__file__).parents[3] / "examples" / "tour" / "app.py")
 

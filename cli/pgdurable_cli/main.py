@@ -1,4 +1,4 @@
-"""The command `pgdurable`: run applications, and look into what they do.
+"""All commands of `pgdurable`.
 
 Only what a command needs is imported when it runs: looking something up does not wait for web servers.
 """
