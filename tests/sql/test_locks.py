@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class Other(threading.Thread):
-    """One call on a connection of its own, in a transaction that commits."""
+    """One call on a connection of its own, or on one that stays open, in a transaction that commits."""
 
-    def __init__(self, dsn: str, worker: str, call: Callable[[Story], Any]) -> None:
+    def __init__(self, at: str | psycopg.Connection, worker: str, call: Callable[[Story], Any]) -> None:
         super().__init__()
-        self.connection = psycopg.connect(dsn)
+        self.stays = isinstance(at, psycopg.Connection)
+        self.connection = at if isinstance(at, psycopg.Connection) else psycopg.connect(at)
         self.pid = self.connection.info.backend_pid
         self.story = Story(self.connection)
         self.story.me = worker
@@ -34,10 +35,14 @@ class Other(threading.Thread):
 
     def run(self) -> None:
         try:
-            with self.connection:
-                self.result = self.act(self.story)
+            self.result = self.act(self.story)
+            self.connection.commit()
         except psycopg.Error as error:
             self.error = error
+            self.connection.rollback()
+        finally:
+            if not self.stays:
+                self.connection.close()
 
     def blocked(self, observer: psycopg.Connection) -> bool:
         """Waits until it is blocked by another transaction, or has come through."""

@@ -225,14 +225,14 @@ PAIRS = [(verb, state) for verb, state in product(VERBS, STATES) if verb != "pro
 @pytest.mark.one_version
 @pytest.mark.parametrize(("verb", "state"), PAIRS)
 def test_what_happens_meanwhile(verb: str, state: str, dsn: str, observer: psycopg.Connection) -> None:
-    with telling(dsn) as story:
+    with telling(dsn) as story, psycopg.connect(dsn) as somebody, psycopg.connect(dsn) as another:
         story.connection.execute("set lock_timeout = '30 ms'")
         for number, meanwhile in enumerate(MEANWHILE):
             scene = set_up(story, number, verb)
             STATES[state][0](scene)
             act = VERBS[verb](scene)
             scene.commit()
-            with held_up(scene, act, dsn, observer):
+            with held_up(scene, act, somebody, another, observer):
                 try:
                     MEANWHILE[meanwhile](scene, STATES[state][1])
                 except (NotNow, psycopg.Error) as error:
@@ -256,9 +256,15 @@ def set_up(story: Story, number: int, verb: str) -> Scene:
 
 
 @contextmanager
-def held_up(scene: Scene, act: Act, dsn: str, observer: psycopg.Connection) -> Generator[None]:
-    """The verb has begun and waits for the gate; at the end it goes on, as far as it can, and ends after what
-    has happened here is committed.
+def held_up(
+    scene: Scene,
+    act: Act,
+    somebody: psycopg.Connection,
+    another: psycopg.Connection,
+    observer: psycopg.Connection,
+) -> Generator[None]:
+    """The verb has begun, on `another`, and waits for the gate, which `somebody` has; at the end it goes on,
+    as far as it can, and ends after what has happened here is committed.
     """
     now = scene.story.now
 
@@ -267,9 +273,9 @@ def held_up(scene: Scene, act: Act, dsn: str, observer: psycopg.Connection) -> G
         story.sleep(0)
         act(story)
 
-    with psycopg.connect(dsn) as somebody:
+    with somebody.transaction():
         somebody.execute("select from pgdurable_engine.invocation where id = %s for update", [scene.gate.id])
-        other = Other(dsn, scene.mine, call)
+        other = Other(another, scene.mine, call)
         assert other.blocked(observer)
         yield
     other.blocked(observer)
@@ -278,8 +284,6 @@ def held_up(scene: Scene, act: Act, dsn: str, observer: psycopg.Connection) -> G
         other.finished()
     except psycopg.Error as error:
         passes(error)
-    finally:
-        other.connection.close()
 
 
 def passes(error: Exception) -> None:
