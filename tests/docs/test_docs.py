@@ -21,7 +21,7 @@ from pgdurable_cli.main import main
 from pgdurable_sdk.retry import InvocationRetryPolicy
 from tests.circumstances.programs.situations import ANSWERS
 from tests.docs import options, reference
-from tests.docs.pages import LANGUAGES, ROOT, Block, blocks, examples, pages
+from tests.docs.pages import LANGUAGES, ROOT, Block, blocks, pages
 from tests.docs.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 ALL = [block for page in pages() for block in blocks(page)]
 SESSIONS = [page for page in pages() if any(block.language == "console" for block in blocks(page))]
-EXAMPLES = [page for page in SESSIONS if page in examples()]
+OWN_SERVER = ("README.md", "docs/tour.md", "docs/operations.md", "docs/guides/client.md")
+"""They speak of the embedded server and have one; for others a database of the tests is there sooner."""
 
 
 def of(language: str) -> pytest.MarkDecorator:
@@ -84,15 +85,15 @@ def test_sql_runs(block: Block, dsn: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("page", [page for page in SESSIONS if page not in EXAMPLES], ids=name)
-def test_transcript(page: Path, server_dir: Path) -> None:
+@pytest.mark.parametrize("page", [page for page in SESSIONS if name(page) in OWN_SERVER], ids=name)
+def test_transcript_with_a_server(page: Path, server_dir: Path) -> None:
     with Terminal(server_dir) as terminal:
         play(page, terminal)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", EXAMPLES, ids=name)
-def test_transcript_of_an_example(page: Path, server_dir: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("page", [page for page in SESSIONS if name(page) not in OWN_SERVER], ids=name)
+def test_transcript(page: Path, server_dir: Path, request: pytest.FixtureRequest) -> None:
     """On the database of the tests. Asked for here and not as argument, which would make this a test of all
     versions of PostgreSQL: it is one of the page.
     """
