@@ -6,7 +6,6 @@ python -P -m pgdurable_cli.children.child <descriptor of the channel> <plan as J
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -30,7 +29,7 @@ from pgdurable_cli.children.channel import (
     to_child,
 )
 from pgdurable_cli.errors import Failure, Outdated
-from pgdurable_cli.serving import run, serve, set_up_logging
+from pgdurable_cli.serving import expect_to_load, run, serve, set_up_logging
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -89,7 +88,7 @@ def main(descriptor: str, plan_json: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Meant for both, and the parent decides. Not SIG_IGN: what the application starts would inherit it.
         signal.signal(number, nothing)
-    gc.disable()  # until it serves: a fifth of the time of its imports would go into looking for garbage
+    expect_to_load()
     parent = Parent(inherited(int(descriptor)))
     plan = msgspec.json.decode(plan_json, type=Plan)
     listener = None if plan.listener is None else inherited(plan.listener)
