@@ -41,5 +41,7 @@ class Postmaster:
             return False
         try:
             return Path(f"/proc/{self.pid}/comm").read_text().strip() == "postgres"
-        except FileNotFoundError:  # macOS has no /proc
-            return True
+        except ProcessLookupError:  # it ended while its file was read
+            return False
+        except FileNotFoundError:  # it ended just now; or this is macOS, which has no /proc
+            return not Path("/proc/self").exists()
