@@ -154,7 +154,7 @@ async def start_admin(serving: Serving, node: Node, stack: AsyncExitStack) -> No
 
 
 def expect_to_load() -> None:
-    """Imports make much that stays: a fifth of their time went into looking through it for garbage."""
+    """Imports make much that stays: 15 to 25 % of their time went into looking through it for garbage."""
     gc.set_threshold(GC_LOADING)
 
 

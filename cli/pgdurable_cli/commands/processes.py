@@ -137,8 +137,9 @@ def run_processes(plan: Plan, start: Start, count: int, ready: Callable[[Loaded]
 
 def run_alone(plan: Plan, start: Start, ready: Callable[[Loaded], None]) -> None:
     from pgdurable_cli.children.application import Application
-    from pgdurable_cli.serving import serve_until_signal, set_up_logging
+    from pgdurable_cli.serving import expect_to_load, serve_until_signal, set_up_logging
 
+    expect_to_load()
     set_up_logging(plan.verbose)
     application = Application(plan)
     reachable(start.dsn)
